@@ -1,0 +1,40 @@
+# How everything is compiled: warnings are errors, hardened, through ccache where present.
+
+set(KRYPTON_SANITIZER "" CACHE STRING "Sanitizers for -fsanitize=, or empty")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  # The cache serves every checkout and build folder of one user: paths are made relative.
+  set(ccache_launcher ${CMAKE_COMMAND} -E env
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${ccache_launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ccache_launcher})
+endif()
+
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+add_compile_options(-fstack-protector-strong -fno-plt)
+add_link_options(-pie -Wl,-z,relro,-z,now -Wl,--as-needed)
+if(CMAKE_BUILD_TYPE STREQUAL RelWithDebInfo)
+  add_compile_options(-D_FORTIFY_SOURCE=2)
+endif()
+
+if(KRYPTON_SANITIZER)
+  # -O1: at -O0 a sanitized coroutine is too slow for the tests' deadlines.
+  add_compile_options(-fsanitize=${KRYPTON_SANITIZER} -fno-omit-frame-pointer -O1)
+  add_link_options(-fsanitize=${KRYPTON_SANITIZER})
+  add_compile_definitions(KRYPTON_SANITIZED=1)
+endif()
+
+# Ours only; generated and third-party sources are compiled without.
+add_library(krypton_warnings INTERFACE)
+target_compile_options(krypton_warnings INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized -Wno-mismatched-new-delete>)
+if(KRYPTON_SANITIZER MATCHES thread)
+  target_compile_options(krypton_warnings INTERFACE -Wno-tsan)
+endif()

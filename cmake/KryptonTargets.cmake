@@ -1,0 +1,35 @@
+# The three kinds of target, so that a folder's CMakeLists.txt is a list of files.
+#
+#   krypton_library(NAME SOURCES ... DEPS ... TESTS ... TEST_DEPS ...)
+#   krypton_binary(NAME SOURCES ... DEPS ...)        installed
+#   krypton_test(NAME SOURCES ... DEPS ...)          GoogleTest, registered test by test
+
+include(GoogleTest)
+
+function(krypton_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE krypton_warnings)
+  if(arg_TESTS)
+    krypton_test(${name}_test SOURCES ${arg_TESTS} DEPS ${name} ${arg_TEST_DEPS})
+  endif()
+endfunction()
+
+function(krypton_binary name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings)
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+function(krypton_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120
+    ENVIRONMENT "KRYPTON_SOURCE_DIR=${CMAKE_SOURCE_DIR};KRYPTON_BINARY_DIR=${CMAKE_BINARY_DIR}/bin")
+endfunction()

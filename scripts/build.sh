@@ -1,0 +1,57 @@
+# Sourced by ./dev: configure, build, format, lint.
+
+# build PRESET
+build() {
+  local preset=$1
+  case "$preset" in release|debug|asan|tsan) ;; *) fail "no preset '$preset': release, debug, asan, tsan" ;; esac
+  local protos; protos=$(googleapis)
+  # Configured again only when the folder is new: ninja notices changed CMake files by itself.
+  if [ ! -e "build/$preset/build.ninja" ]; then
+    cmake --preset "$preset" -G Ninja -DKRYPTON_GOOGLEAPIS_DIR="$protos" >&2
+  fi
+  say "Building $preset"
+  cmake --build --preset "$preset" -j "$jobs" >&2
+}
+
+sources() { git ls-files --cached --others --exclude-standard '*.cc' '*.h'; }
+
+run_format() {
+  if [ "${1:-}" = --check ]; then
+    sources | xargs -r clang-format --dry-run -Werror && say "Format is right"
+  else
+    sources | xargs -r clang-format -i
+  fi
+}
+
+run_lint() {
+  local buf; buf=$(go_tool buf github.com/bufbuild/buf/cmd/buf@v1.75.0)
+  if [ -n "$buf" ]; then
+    say "buf lint"
+    lint_protos "$buf"
+  else
+    say "buf lint left out: Go is not installed here"
+  fi
+  say "clang-tidy"
+  sources | grep '\.cc$' | xargs -r -P "$jobs" -n 4 clang-tidy -p build/release --quiet
+}
+
+# lint_protos BUF: a workspace of our protos and Google's, so that buf needs no network.
+lint_protos() {
+  local work; work=$(mktemp -d)
+  cp -r proto "$work/krypton"; mkdir -p "$work/google"
+  cp -r "$(googleapis)/google" "$work/google/google"
+  cat > "$work/buf.yaml" <<YAML
+version: v2
+modules:
+  - path: krypton
+    lint:
+      use: [STANDARD, COMMENT_SERVICE, COMMENT_ENUM]
+  - path: google
+    lint:
+      ignore: [google]
+YAML
+  local status=0
+  (cd "$work" && "$1" lint --path krypton) || status=$?
+  rm -rf "$work"
+  return "$status"
+}

@@ -1,0 +1,101 @@
+# Sourced by ./dev: installs what packages.list names and this machine lacks. Asks nothing, installs
+# nothing twice.
+
+# install_packages TAG...: the packages of the tags (base, test, bench, fresh, format, lint).
+install_packages() {
+  local missing
+  missing=$(packages_for "$@" | missing_packages)
+  [ -z "$missing" ] && return
+  local sudo=
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "these packages are missing and this user is not root: $missing"
+    sudo="sudo"
+  fi
+  say "Installing $(wc -w <<<"$missing") Debian packages: $(tr '\n' ' ' <<<"$missing")"
+  $sudo apt-get update -q >/dev/null || fail "apt-get update failed; is a package source reachable?"
+  # shellcheck disable=SC2086
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing \
+    | grep --line-buffered -E '^(Unpacking|Setting up|E:)' | progress_line >&2 \
+    || fail "apt-get install failed; the lines above say why"
+}
+
+# packages_for TAG...: names from packages.list for this release of Debian.
+packages_for() {
+  local release tags
+  release=$(. /etc/os-release && echo "${VERSION_ID:-12}")
+  tags=" $* "
+  local line tag
+  while read -r line; do
+    case "$line" in ''|'#'*) continue ;; esac
+    tag=base
+    if [[ $line == *:* ]]; then tag=${line%%:*}; line=${line#*: }; fi
+    case "$tag" in
+      12|13) [[ $tag == "$release" && $tags == *" base "* ]] && echo "$line" ;;
+      *) [[ $tags == *" $tag "* ]] && echo "$line" ;;
+    esac
+  done < "$root/packages.list"
+  return 0
+}
+
+# missing_packages: filters package names on standard input.
+missing_packages() {
+  local name
+  while read -r name; do
+    dpkg-query -W -f='${Status}\n' "$name" 2>/dev/null | grep -q '^install ok installed' || echo "$name"
+  done
+}
+
+# progress_line: one line that changes in place on a terminal; every tenth line elsewhere.
+progress_line() {
+  local count=0 line
+  while read -r line; do
+    count=$((count + 1))
+    if [[ $line == E:* ]]; then echo "$line"
+    elif [ -t 2 ]; then printf '\r\033[K  %d %s' "$count" "${line:0:70}"
+    elif [ $((count % 50)) -eq 0 ]; then echo "  $count steps"; fi
+  done
+  [ -t 2 ] && printf '\r\033[K'
+  return 0
+}
+
+# googleapis: the folder of google/api/*.proto, from PyPI, fetched once.
+googleapis() {
+  local version=1.76.0
+  local dir=$cache/googleapis-$version
+  if [ ! -e "$dir/google/api/annotations.proto" ]; then
+    say "Fetching googleapis-common-protos $version"
+    local work; work=$(mktemp -d)
+    mkdir -p "$cache"
+    python3 -m pip download -q --no-deps --disable-pip-version-check -d "$work" \
+      "googleapis-common-protos==$version" >&2 || fail "pip could not download googleapis-common-protos"
+    python3 -m zipfile -e "$work"/*.whl "$work/out"
+    rm -rf "$dir"; mv "$work/out" "$dir"; rm -rf "$work"
+  fi
+  echo "$dir"
+}
+
+# test_python: the interpreter of the tests' virtual environment, made anew when the requirements change.
+test_python() {
+  local requirements=$root/integration/requirements.txt
+  local venv; venv=$cache/venv-$(sha256sum "$requirements" | cut -c1-12)
+  if [ ! -e "$venv/complete" ]; then
+    say "Making the tests' Python environment (once)"
+    rm -rf "$venv"
+    python3 -m venv "$venv" >&2 || fail "python3 -m venv failed"
+    "$venv/bin/pip" install -q --disable-pip-version-check -r "$requirements" >&2 \
+      || fail "pip could not install $requirements"
+    touch "$venv/complete"
+  fi
+  echo "$venv/bin/python"
+}
+
+# go_tool NAME MODULE@VERSION: path of a Go program, built once into the cache; empty without Go.
+go_tool() {
+  local bin=$cache/go-bin
+  if [ ! -x "$bin/$1" ]; then
+    command -v go >/dev/null || return 0
+    say "Building $1 (once)"
+    GOBIN=$bin go install "$2" >&2 || return 0
+  fi
+  echo "$bin/$1"
+}
