@@ -51,7 +51,7 @@ modules:
       ignore: [google]
 YAML
   local status=0
-  (cd "$work" && "$1" lint --path krypton) || status=$?
+  (cd "$work" && "$1" lint krypton) || status=$?
   rm -rf "$work"
   return "$status"
 }
