@@ -74,12 +74,13 @@ googleapis() {
   echo "$dir"
 }
 
-# test_python: the interpreter of the tests' virtual environment, made anew when the requirements change.
+# test_python [NAME]: the interpreter of a virtual environment of the tests, made anew when its
+# requirements change. NAME `legacy` is the one with the clients of the previous era.
 test_python() {
-  local requirements=$root/integration/requirements.txt
+  local requirements=$root/integration/requirements${1:+-$1}.txt
   local venv; venv=$cache/venv-$(sha256sum "$requirements" | cut -c1-12)
   if [ ! -e "$venv/complete" ]; then
-    say "Making the tests' Python environment (once)"
+    say "Making the tests' Python environment${1:+ ($1)} (once)"
     rm -rf "$venv"
     python3 -m venv "$venv" >&2 || fail "python3 -m venv failed"
     "$venv/bin/pip" install -q --disable-pip-version-check -r "$requirements" >&2 \
