@@ -1,0 +1,299 @@
+#include "common/registry/client.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/registry/snapshot.h"
+#include "krypton/v1/registry.grpc.pb.h"
+
+namespace krypton::registry {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr absl::Duration kPatience = absl::Seconds(20);
+
+v1::ResourceKey AgentKey(const std::string& name) {
+  v1::ResourceKey key;
+  key.set_kind(v1::RESOURCE_KIND_AGENT);
+  key.set_namespace_("default");
+  key.set_name(name);
+  return key;
+}
+
+// What the manager sends, in one line of a test.
+struct Message {
+  uint64_t version = 0;
+  bool full = false;
+  bool last_chunk = true;
+  std::vector<std::string> entries = {};
+  std::vector<std::string> removed = {};
+  std::string epoch = "e1";
+
+  v1::WatchResponse Proto() const {
+    v1::WatchResponse response;
+    response.set_epoch(epoch);
+    response.set_version(version);
+    response.set_full(full);
+    response.set_last_chunk(last_chunk);
+    for (const auto& name : entries) {
+      auto* entry = response.add_entries();
+      *entry->mutable_key() = AgentKey(name);
+      entry->set_version(version);
+    }
+    for (const auto& name : removed) *response.add_removed() = AgentKey(name);
+    return response;
+  }
+};
+
+std::vector<std::string> Names(const std::vector<EntryPtr>& entries) {
+  std::vector<std::string> names;
+  for (const EntryPtr& entry : entries) names.push_back(entry->key().name());
+  return names;
+}
+
+std::vector<std::string> Names(const std::vector<v1::ResourceKey>& keys) {
+  std::vector<std::string> names;
+  for (const v1::ResourceKey& key : keys) names.push_back(key.name());
+  return names;
+}
+
+// A RegistryService that the test drives: one stream at a time is looked at.
+class ScriptedRegistry : public v1::RegistryService::CallbackService {
+ public:
+  class Stream : public grpc::ServerWriteReactor<v1::WatchResponse> {
+   public:
+    explicit Stream(const v1::WatchRequest& request) : request_(request) {}
+
+    const v1::WatchRequest& request() const { return request_; }
+    void Send(const Message& message) {
+      absl::MutexLock lock(&mutex_);
+      queue_.push_back(message.Proto());
+      if (queue_.size() == 1) StartWrite(&queue_.front());
+    }
+    void End(grpc::StatusCode code) { Finish(grpc::Status(code, "as scripted")); }
+    void AwaitWritten() {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(
+          +[](std::deque<v1::WatchResponse>* queue) { return queue->empty(); }, &queue_));
+    }
+
+    void OnWriteDone(bool /*ok*/) override {
+      absl::MutexLock lock(&mutex_);
+      queue_.pop_front();
+      if (!queue_.empty()) StartWrite(&queue_.front());
+    }
+    void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+    void OnDone() override { delete this; }
+
+   private:
+    const v1::WatchRequest request_;
+    absl::Mutex mutex_;
+    std::deque<v1::WatchResponse> queue_;
+  };
+
+  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext*,
+                                                     const v1::WatchRequest* request) override {
+    auto* stream = new Stream(*request);
+    absl::MutexLock lock(&mutex_);
+    streams_.push_back(stream);
+    return stream;
+  }
+
+  Stream* AwaitStream() {
+    absl::MutexLock lock(&mutex_);
+    const auto some = +[](std::deque<Stream*>* streams) { return !streams->empty(); };
+    if (!mutex_.AwaitWithTimeout(absl::Condition(some, &streams_), kPatience)) return nullptr;
+    return PopFront();
+  }
+
+ private:
+  Stream* PopFront() {
+    Stream* stream = streams_.front();
+    streams_.pop_front();
+    return stream;
+  }
+
+  absl::Mutex mutex_;
+  std::deque<Stream*> streams_;
+};
+
+class ClientTest : public testing::Test {
+ protected:
+  ClientTest() {
+    server_ = StartServer();
+    client_ = std::make_unique<Client>(
+        grpc::CreateChannel("127.0.0.1:" + std::to_string(port_),
+                            grpc::InsecureChannelCredentials()),
+        Settings{.client = "test", .keys = {}, .max_backoff = std::chrono::milliseconds(100)},
+        [this](const Change& change) {
+          absl::MutexLock lock(&mutex_);
+          changes_.push_back(change);
+        });
+    client_->Start();
+  }
+
+  std::unique_ptr<grpc::Server> StartServer() {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port_),
+                             grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&registry_);
+    return builder.BuildAndStart();
+  }
+
+  Change AwaitChange() {
+    absl::MutexLock lock(&mutex_);
+    const auto some = +[](std::deque<Change>* changes) { return !changes->empty(); };
+    if (!mutex_.AwaitWithTimeout(absl::Condition(some, &changes_), kPatience)) {
+      ADD_FAILURE() << "no change came; " << client_->state().last_error;
+      return {};
+    }
+    Change change = changes_.front();
+    changes_.pop_front();
+    return change;
+  }
+
+  bool Eventually(const std::function<bool()>& holds) {
+    for (int i = 0; i < 2000; ++i) {
+      if (holds()) return true;
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    return false;
+  }
+
+  int port_ = 0;
+  ScriptedRegistry registry_;
+  std::unique_ptr<grpc::Server> server_;
+  absl::Mutex mutex_;
+  std::deque<Change> changes_;
+  std::unique_ptr<Client> client_;
+};
+
+TEST_F(ClientTest, AnswersNothingBeforeTheFirstWholeSnapshot) {
+  auto* stream = registry_.AwaitStream();
+  ASSERT_NE(stream, nullptr);
+  EXPECT_EQ(stream->request().client(), "test");
+  EXPECT_EQ(stream->request().epoch(), "");
+  stream->Send({.version = 7, .full = true, .last_chunk = false, .entries = {"a"}});
+  stream->AwaitWritten();
+  EXPECT_FALSE(client_->Synced());
+  EXPECT_EQ(client_->Find(AgentKey("a")), nullptr);
+
+  stream->Send({.version = 7, .full = true, .entries = {"b"}});
+  const Change change = AwaitChange();
+  EXPECT_TRUE(change.full);
+  EXPECT_THAT(Names(change.entries), UnorderedElementsAre("a", "b"));
+  EXPECT_TRUE(client_->WaitSynced(std::chrono::seconds(20)));
+  EXPECT_NE(client_->Find(AgentKey("a")), nullptr);
+  EXPECT_EQ(client_->state().version, 7u);
+}
+
+TEST_F(ClientTest, AppliesDeltas) {
+  auto* stream = registry_.AwaitStream();
+  stream->Send({.version = 1, .full = true, .entries = {"a", "b"}});
+  stream->Send({.version = 2, .entries = {"c"}, .removed = {"a"}});
+  AwaitChange();
+  const Change change = AwaitChange();
+  EXPECT_FALSE(change.full);
+  EXPECT_THAT(Names(change.entries), ElementsAre("c"));
+  EXPECT_THAT(Names(change.removed), ElementsAre("a"));
+  EXPECT_THAT(Names(client_->Entries()), UnorderedElementsAre("b", "c"));
+}
+
+TEST_F(ClientTest, ResumesFromWhatItHasSeenWhole) {
+  auto* stream = registry_.AwaitStream();
+  stream->Send({.version = 4, .full = true, .entries = {"a"}});
+  AwaitChange();
+  stream->Send({.version = 5, .last_chunk = false, .entries = {"half"}});
+  stream->AwaitWritten();
+  stream->End(grpc::StatusCode::UNAVAILABLE);
+
+  stream = registry_.AwaitStream();
+  ASSERT_NE(stream, nullptr);
+  EXPECT_EQ(stream->request().epoch(), "e1");
+  EXPECT_EQ(stream->request().version(), 4u);
+  stream->Send({.version = 6, .entries = {"b"}});
+  EXPECT_THAT(Names(AwaitChange().entries), ElementsAre("b"));
+}
+
+TEST_F(ClientTest, ANewEpochsSnapshotRemovesWhatItDoesNotName) {
+  auto* stream = registry_.AwaitStream();
+  stream->Send({.version = 9, .full = true, .entries = {"old", "both"}});
+  AwaitChange();
+  stream->End(grpc::StatusCode::UNAVAILABLE);
+  stream = registry_.AwaitStream();
+  stream->Send({.version = 1, .full = true, .entries = {"both", "new"}, .epoch = "e2"});
+  const Change change = AwaitChange();
+  EXPECT_THAT(Names(change.removed), ElementsAre("old"));
+  EXPECT_THAT(Names(change.entries), UnorderedElementsAre("both", "new"));
+  EXPECT_EQ(client_->state().epoch, "e2");
+  EXPECT_EQ(client_->state().version, 1u);
+}
+
+TEST_F(ClientTest, KeepsTheCopyWhileTheManagerIsGoneAndComesBack) {
+  auto* stream = registry_.AwaitStream();
+  stream->Send({.version = 3, .full = true, .entries = {"a"}});
+  AwaitChange();
+  ASSERT_TRUE(Eventually([this] { return client_->state().connected; }));
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_.reset();
+  ASSERT_TRUE(Eventually([this] { return client_->state().failures >= 2; }));
+  EXPECT_FALSE(client_->state().connected);
+  EXPECT_TRUE(client_->state().stale_since.has_value());
+  EXPECT_TRUE(client_->Synced());
+  EXPECT_NE(client_->Find(AgentKey("a")), nullptr);
+
+  server_ = StartServer();
+  stream = registry_.AwaitStream();
+  ASSERT_NE(stream, nullptr);
+  stream->Send({.version = 4, .removed = {"a"}});
+  AwaitChange();
+  EXPECT_THAT(client_->Entries(), IsEmpty());
+}
+
+TEST_F(ClientTest, NothingIsDeliveredAfterStop) {
+  auto* stream = registry_.AwaitStream();
+  stream->Send({.version = 1, .full = true});
+  AwaitChange();
+  client_->Stop();
+  client_->Stop();
+  absl::MutexLock lock(&mutex_);
+  EXPECT_TRUE(changes_.empty());
+}
+
+TEST(SnapshotTest, ProblemsAndLeaderComeFromAnyChunk) {
+  Snapshot snapshot;
+  v1::WatchResponse first = Message{.version = 1, .full = true, .last_chunk = false}.Proto();
+  first.mutable_problems()->add_items()->set_reason("no image");
+  first.set_leader_address("10.0.0.1:7070");
+  first.set_term(3);
+  EXPECT_FALSE(snapshot.Apply(first).has_value());
+  const auto change = snapshot.Apply(Message{.version = 1, .full = true}.Proto());
+  ASSERT_TRUE(change.has_value());
+  ASSERT_NE(change->problems, nullptr);
+  EXPECT_EQ(change->problems->items(0).reason(), "no image");
+  EXPECT_EQ(change->leader_address, "10.0.0.1:7070");
+  EXPECT_EQ(change->term, 3u);
+}
+
+TEST(SnapshotTest, TheLastWordOnAKeyCounts) {
+  Snapshot snapshot;
+  snapshot.Apply(Message{.version = 1, .full = true, .entries = {"a", "b"}}.Proto());
+  snapshot.Apply(Message{.version = 2, .last_chunk = false, .entries = {"a"}}.Proto());
+  const auto change = snapshot.Apply(Message{.version = 2, .removed = {"a"}}.Proto());
+  ASSERT_TRUE(change.has_value());
+  EXPECT_THAT(change->entries, IsEmpty());
+  EXPECT_THAT(Names(change->removed), ElementsAre("a"));
+}
+
+}  // namespace
+}  // namespace krypton::registry
