@@ -39,6 +39,8 @@ class Reporter {
     // Between two reports of changing load, and between two questions whether it has changed.
     std::chrono::milliseconds interval{1000};
     std::chrono::milliseconds heartbeat{10000};
+    // Between two reports that ReportNow asks for; the first of several leaves at once.
+    std::chrono::milliseconds min_gap{2};
     std::chrono::milliseconds min_backoff{50};
     std::chrono::milliseconds max_backoff{5000};
     // A stream that acknowledges nothing for so long is taken for dead and opened again.
