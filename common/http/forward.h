@@ -1,0 +1,103 @@
+// Forward: sends an exchange's request to an endpoint and its answer back, both unbuffered and at
+// the same time, and says exactly how that ended. It is the only place where bytes cross from one
+// connection to the other; hop-by-hop fields, framing, Via, X-Forwarded-*, Expect, Upgrade and
+// trailers are handled here (conventions §5). Runs on the exchange's worker.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/http/client.h"
+#include "common/http/exchange.h"
+
+namespace krypton::http {
+
+// What the hook makes of an answer's head.
+enum class OnHead {
+  kPass,    // Send it to the client.
+  kRefuse,  // Swallow it: nothing reaches the client, Forward ends with kRefused.
+};
+
+struct ForwardPlan {
+  Endpoint endpoint;
+  // Sent as the request line's target, as is. Empty: the request's own target.
+  std::string target;
+  // Sent as Host. Empty: the client's.
+  std::string host;
+  // Fields that are set: they replace those of the same name that the client sent.
+  std::vector<Field> set_fields;
+  // Names of the client's fields that are not passed on (krypton-wait at the gateway).
+  std::vector<std::string_view> drop_fields;
+
+  // Gateway: adds Via and X-Forwarded-For/-Host/-Proto, X-Forwarded-Prefix when `prefix` is not
+  // empty, and rewrites a Location that is path-absolute or names the authority the agent saw under
+  // `prefix`. Sidecar: false, passes these fields through untouched.
+  bool as_gateway = false;
+  std::string prefix;
+  bool trust_forwarded = false;  // The peer is one of --trusted-proxies: append to what it says.
+  std::string_view via = "1.1 krypton";
+
+  // No answer's head by then: kTimedOut. It bounds the whole exchange but for streams: an upgraded
+  // connection, or a text/event-stream answer to a GET. kNever: no bound.
+  TimePoint deadline = kNever;
+  // A stream ends when no byte has passed in either direction for so long. 0: never.
+  milliseconds stream_idle_timeout{0};
+
+  // Sees the final head (or the 101) before it is passed. May take away fields by adding their
+  // names to `drop`.
+  std::function<OnHead(const ResponseHead& head, std::vector<std::string_view>& drop)> on_head;
+  // Bytes passed through a stream, in either direction. Keep it cheap.
+  std::function<void(uint64_t bytes)> on_stream_bytes;
+};
+
+enum class ForwardEnd : uint8_t {
+  kAnswered,        // The client has the whole answer.
+  kRefused,         // on_head said so. Nothing was sent to the client.
+  kConnectFailed,   // Nothing was sent to anybody.
+  kBroke,           // The endpoint's connection ended, or its answer was malformed, before a head.
+  kTimedOut,        // The deadline passed before a head.
+  kClientGone,      // The client went away; the endpoint's connection was closed at once.
+  kBadRequestBody,  // The client's body is broken or too slow; no head was sent. See BodyError().
+  kAborted,         // After the head: the endpoint broke, or the deadline passed. The client's
+                    // connection was closed without finishing the answer.
+  kShutDown,        // Ended by a drain before a head was sent.
+};
+
+struct ForwardResult {
+  ForwardEnd end = ForwardEnd::kConnectFailed;
+  // A byte of the request may have reached the endpoint.
+  bool sent = false;
+  // The request can be sent again in full: its body was not read, or all of it that was is held.
+  bool replayable = true;
+  // The answer was a stream (upgraded, or text/event-stream to a GET).
+  bool stream = false;
+  // The connection came from the pool: a kBroke may only mean that it had grown stale.
+  bool reused_connection = false;
+  int status = 0;
+  TimePoint connected{};   // When a connection was there.
+  TimePoint first_byte{};  // When the answer's first byte was.
+
+  // conventions §5 "Retry": a second try elsewhere is safe: nothing was sent, the sidecar refused,
+  // or the method is idempotent; and the body can be replayed. POST is never delivered twice.
+  bool MayRetry(const RequestHead& request) const;
+};
+
+// Requires: the exchange has no head sent. After any end but kAnswered and kAborted the caller
+// still owes the client an answer (RespondError), or another Forward when `MayRetry`.
+Task<ForwardResult> Forward(Exchange& exchange, Client& client, ForwardPlan plan);
+
+// For a server that cannot meet strangers (cpp-httplib on a Unix socket): reads the whole request
+// (413 above `max_body_bytes`), refuses encoded bodies (415) and upgrades, escapes '%' in header
+// values, forwards, and answers errors itself.
+struct CollectSettings {
+  size_t max_body_bytes = 4 << 20;
+  TimePoint deadline = kNever;
+};
+Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoint,
+                            CollectSettings settings);
+
+}  // namespace krypton::http
