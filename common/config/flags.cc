@@ -1,0 +1,380 @@
+#include "common/config/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "common/config/duration.h"
+#include "common/config/flags_impl.h"
+#include "common/config/known_environment.h"
+#include "common/config/version.h"
+
+extern char** environ;
+
+namespace krypton::config {
+namespace {
+
+constexpr std::string_view kPrefix = "KRYPTON_";
+
+std::string VariableOf(std::string_view name) {
+  std::string variable(kPrefix);
+  for (const char c : name) {
+    variable += c == '-' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return variable;
+}
+
+absl::Status NotA(const std::string& text, const std::string& what) {
+  return absl::InvalidArgumentError("\"" + text + "\" is not " + what);
+}
+
+template <typename T>
+absl::Status SetNumber(const std::string& text, const char* what, T* value) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return NotA(text, what);
+  if constexpr (std::is_floating_point_v<T>) {
+    if (!std::isfinite(number)) return NotA(text, what);
+  }
+  *value = number;
+  return absl::OkStatus();
+}
+
+absl::Status SetBool(const std::string& text, bool* value) {
+  for (const char* yes : {"true", "1", "yes", "on"}) {
+    if (text == yes) return *value = true, absl::OkStatus();
+  }
+  for (const char* no : {"false", "0", "no", "off"}) {
+    if (text == no) return *value = false, absl::OkStatus();
+  }
+  return NotA(text, "true or false");
+}
+
+std::vector<std::string> SplitAtCommas(const std::vector<std::string>& given) {
+  std::vector<std::string> parts;
+  for (const std::string& text : given) {
+    for (size_t begin = 0; begin <= text.size();) {
+      const size_t comma = std::min(text.find(',', begin), text.size());
+      if (comma > begin) parts.push_back(text.substr(begin, comma - begin));
+      begin = comma + 1;
+    }
+  }
+  return parts;
+}
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+
+FlagEntry Scalar(std::string help, std::string placeholder, std::string default_text,
+                 std::function<absl::Status(const std::string&)> set,
+                 std::function<std::string()> effective) {
+  FlagEntry entry;
+  entry.help = std::move(help);
+  entry.placeholder = std::move(placeholder);
+  entry.default_text = std::move(default_text);
+  entry.set = [set = std::move(set)](const std::vector<std::string>& given) {
+    return set(given.front());
+  };
+  entry.effective = std::move(effective);
+  return entry;
+}
+
+FlagEntry List(std::vector<std::string>* value, std::string help, std::string placeholder,
+               bool split) {
+  FlagEntry entry;
+  entry.kind = split ? FlagEntry::Kind::kList : FlagEntry::Kind::kRepeated;
+  entry.help = std::move(help);
+  entry.placeholder = std::move(placeholder);
+  entry.default_text = Join(*value);
+  entry.set = [value, split](const std::vector<std::string>& given) {
+    *value = split ? SplitAtCommas(given) : given;
+    return absl::OkStatus();
+  };
+  entry.effective = [value] { return Join(*value); };
+  return entry;
+}
+
+// CLI11's texts, cut to one sentence that names the flag.
+std::string Sentence(const CLI::ParseError& error) {
+  std::string text = error.what();
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  const std::string_view unexpected = "not expected: ";
+  if (const size_t at = text.find(unexpected); at != std::string::npos) {
+    const std::string what = text.substr(at + unexpected.size());
+    return (what.starts_with('-') ? "unknown flag: " : "unexpected argument: ") + what;
+  }
+  return text;
+}
+
+}  // namespace
+
+void Flags::Impl::Declare(FlagEntry entry, std::string name) {
+  const size_t comma = name.find(',');
+  entry.name = name.substr(0, comma);
+  if (comma != std::string::npos) entry.short_name = name.substr(comma + 1);
+  entry.variable = VariableOf(entry.name);
+  entries.push_back(std::make_unique<FlagEntry>(std::move(entry)));
+  FlagEntry& stored = *entries.back();
+  std::string spelling = "--" + stored.name;
+  if (!stored.short_name.empty()) spelling = "-" + stored.short_name + "," + spelling;
+  if (stored.kind == FlagEntry::Kind::kBool) {
+    stored.option = app->add_flag(spelling + ",!--no-" + stored.name, stored.given);
+  } else {
+    stored.option = app->add_option(spelling, stored.given)->expected(1)->allow_extra_args(false);
+    stored.option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+}
+
+void Flags::Impl::DeclarePositional(FlagEntry entry, std::string name, bool required) {
+  entry.name = std::move(name);
+  entry.positional = true;
+  entry.required = required;
+  entries.push_back(std::make_unique<FlagEntry>(std::move(entry)));
+  FlagEntry& stored = *entries.back();
+  stored.option = app->add_option(stored.name, stored.given);
+  if (stored.kind == FlagEntry::Kind::kScalar) stored.option->expected(1);
+  stored.option->required(required);
+}
+
+void Flags::Impl::Forget() {
+  for (const auto& entry : entries) entry->given.clear();
+  for (const auto& child : commands) child->impl_->Forget();
+}
+
+Flags* Flags::Impl::Chosen() const {
+  for (const auto& child : commands) {
+    if (child->impl_->app->parsed()) return child.get();
+  }
+  return nullptr;
+}
+
+absl::Status Flags::Impl::Apply() {
+  for (const auto& entry : entries) {
+    std::string source = entry->positional ? entry->name : "--" + entry->name;
+    std::vector<std::string> given = entry->given;
+    if (given.empty() && !entry->variable.empty()) {
+      const char* variable = getenv(entry->variable.c_str());
+      if (variable == nullptr || *variable == '\0') continue;
+      given = {variable};
+      source = entry->variable;
+    }
+    if (given.empty()) continue;
+    const bool scalar =
+        entry->kind == FlagEntry::Kind::kScalar || entry->kind == FlagEntry::Kind::kBool;
+    if (scalar && given.size() > 1) {
+      return absl::InvalidArgumentError(source + ": given " + std::to_string(given.size()) +
+                                        " times, but takes one value");
+    }
+    if (const absl::Status status = entry->set(given); !status.ok()) {
+      return absl::InvalidArgumentError(source + ": " + std::string(status.message()));
+    }
+  }
+  if (Flags* chosen = Chosen()) {
+    for (const auto& child : app->get_subcommands()) command = child->get_name();
+    return chosen->impl_->Apply();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Flags::Impl::CheckEnvironment() const {
+  if (ignore_unknown_environment) return absl::OkStatus();
+  const auto declared = [this](std::string_view name) {
+    for (const auto& entry : entries) {
+      if (entry->variable == name) return true;
+    }
+    for (const auto& [described, help] : described_environment) {
+      if (described == name) return true;
+    }
+    return false;
+  };
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    const std::string_view name = text.substr(0, text.find('='));
+    if (!name.starts_with(kPrefix) || text.size() == name.size() + 1) continue;
+    if (declared(name) || IsKnownEnvironment(name)) continue;
+    return absl::InvalidArgumentError("unknown environment variable: " + std::string(name));
+  }
+  return absl::OkStatus();
+}
+
+Flags::Flags(std::string program, std::string summary) : impl_(std::make_unique<Impl>()) {
+  impl_->program = std::move(program);
+  impl_->summary = std::move(summary);
+  impl_->root = std::make_unique<CLI::App>(impl_->summary, impl_->program);
+  impl_->app = impl_->root.get();
+  impl_->app->set_help_flag("-h,--help");
+  impl_->app->set_version_flag("--version", "version");
+}
+
+Flags::~Flags() = default;
+
+void Flags::Add(std::string* value, std::string name, std::string help, std::string placeholder) {
+  impl_->Declare(Scalar(
+                     std::move(help), std::move(placeholder), *value,
+                     [value](const std::string& text) {
+                       *value = text;
+                       return absl::OkStatus();
+                     },
+                     [value] { return *value; }),
+                 std::move(name));
+}
+
+void Flags::Add(bool* value, std::string name, std::string help) {
+  FlagEntry entry = Scalar(
+      std::move(help), "", *value ? "true" : "false",
+      [value](const std::string& text) { return SetBool(text, value); },
+      [value] { return std::string(*value ? "true" : "false"); });
+  entry.kind = FlagEntry::Kind::kBool;
+  impl_->Declare(std::move(entry), std::move(name));
+}
+
+void Flags::Add(int* value, std::string name, std::string help, std::string placeholder) {
+  impl_->Declare(
+      Scalar(
+          std::move(help), std::move(placeholder), std::to_string(*value),
+          [value](const std::string& text) { return SetNumber(text, "a whole number", value); },
+          [value] { return std::to_string(*value); }),
+      std::move(name));
+}
+
+void Flags::Add(int64_t* value, std::string name, std::string help, std::string placeholder) {
+  impl_->Declare(
+      Scalar(
+          std::move(help), std::move(placeholder), std::to_string(*value),
+          [value](const std::string& text) { return SetNumber(text, "a whole number", value); },
+          [value] { return std::to_string(*value); }),
+      std::move(name));
+}
+
+void Flags::Add(double* value, std::string name, std::string help, std::string placeholder) {
+  const auto text_of = [value] {
+    char text[32];
+    snprintf(text, sizeof text, "%g", *value);
+    return std::string(text);
+  };
+  impl_->Declare(
+      Scalar(
+          std::move(help), std::move(placeholder), text_of(),
+          [value](const std::string& text) { return SetNumber(text, "a number", value); }, text_of),
+      std::move(name));
+}
+
+void Flags::Add(std::chrono::milliseconds* value, std::string name, std::string help) {
+  impl_->Declare(Scalar(
+                     std::move(help), "DURATION", FormatDuration(*value),
+                     [value](const std::string& text) -> absl::Status {
+                       const auto duration = ParseDuration(text);
+                       if (!duration.ok()) return duration.status();
+                       if (duration->count() < 0) return NotA(text, "0 or more");
+                       *value = std::chrono::ceil<std::chrono::milliseconds>(*duration);
+                       return absl::OkStatus();
+                     },
+                     [value] { return FormatDuration(*value); }),
+                 std::move(name));
+}
+
+void Flags::Add(std::vector<std::string>* value, std::string name, std::string help,
+                std::string placeholder) {
+  impl_->Declare(List(value, std::move(help), std::move(placeholder), true), std::move(name));
+}
+
+void Flags::AddRepeated(std::vector<std::string>* value, std::string name, std::string help,
+                        std::string placeholder) {
+  impl_->Declare(List(value, std::move(help), std::move(placeholder), false), std::move(name));
+}
+
+void Flags::AddChoice(std::string* value, std::string name, std::vector<std::string> choices,
+                      std::string help) {
+  FlagEntry entry = Scalar(
+      std::move(help), "", *value,
+      [value, choices](const std::string& text) -> absl::Status {
+        if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+          return NotA(text, "one of " + Join(choices));
+        }
+        *value = text;
+        return absl::OkStatus();
+      },
+      [value] { return *value; });
+  for (const std::string& choice : choices) {
+    entry.placeholder += (entry.placeholder.empty() ? "" : "|") + choice;
+  }
+  entry.choices = std::move(choices);
+  impl_->Declare(std::move(entry), std::move(name));
+}
+
+void Flags::AddPositional(std::string* value, std::string name, std::string help, bool required) {
+  impl_->DeclarePositional(Scalar(
+                               std::move(help), "", *value,
+                               [value](const std::string& text) {
+                                 *value = text;
+                                 return absl::OkStatus();
+                               },
+                               [value] { return *value; }),
+                           std::move(name), required);
+}
+
+void Flags::AddPositional(std::vector<std::string>* value, std::string name, std::string help,
+                          bool required) {
+  impl_->DeclarePositional(List(value, std::move(help), "", false), std::move(name), required);
+}
+
+Flags& Flags::AddCommand(std::string name, std::string summary) {
+  auto child = std::make_unique<Flags>(impl_->program + " " + name, std::move(summary));
+  child->impl_->root.reset();
+  child->impl_->app = impl_->app->add_subcommand(name, child->impl_->summary);
+  child->impl_->app->set_help_flag("-h,--help");
+  impl_->app->require_subcommand(1);
+  impl_->commands.push_back(std::move(child));
+  return *impl_->commands.back();
+}
+
+void Flags::SetFooter(std::string text) { impl_->footer = std::move(text); }
+
+void Flags::DescribeEnvironment(std::string variable, std::string help) {
+  impl_->described_environment.emplace_back(std::move(variable), std::move(help));
+}
+
+void Flags::IgnoreUnknownEnvironment() { impl_->ignore_unknown_environment = true; }
+
+std::optional<int> Flags::Parse(int argc, const char* const* argv) {
+  absl::Status status;
+  impl_->Forget();
+  try {
+    impl_->app->parse(argc, argv);
+    status = impl_->Apply();
+    if (status.ok()) status = impl_->CheckEnvironment();
+  } catch (const CLI::CallForHelp&) {
+    const Flags* chosen = impl_->Chosen();
+    fputs((chosen != nullptr ? *chosen : *this).HelpText().c_str(), stdout);
+    return 0;
+  } catch (const CLI::CallForVersion&) {
+    printf("%s %s (commit %s, %s)\n", impl_->program.c_str(), std::string(Version()).c_str(),
+           std::string(Commit()).c_str(), std::string(CommitDate()).c_str());
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    status = absl::InvalidArgumentError(Sentence(error));
+  }
+  if (status.ok()) return std::nullopt;
+  const Flags* chosen = impl_->Chosen();
+  const std::string& program = (chosen != nullptr ? chosen : this)->impl_->program;
+  fprintf(stderr, "%s: %s\nRun '%s --help' for its flags.\n", program.c_str(),
+          std::string(status.message()).c_str(), program.c_str());
+  return 2;
+}
+
+const std::string& Flags::command() const { return impl_->command; }
+
+std::vector<std::pair<std::string, std::string>> Flags::Effective() const {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const auto& entry : impl_->entries) values.emplace_back(entry->name, entry->effective());
+  return values;
+}
+
+}  // namespace krypton::config

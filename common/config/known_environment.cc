@@ -1,0 +1,80 @@
+#include "common/config/known_environment.h"
+
+#include <algorithm>
+#include <array>
+
+namespace krypton::config {
+namespace {
+
+// Held against the binaries' --help by integration/mesh.
+constexpr auto kKnown = std::to_array<std::string_view>({
+    // Read by getenv, not flags.
+    "KRYPTON_BINARY_DIR",
+    "KRYPTON_CACHE_DIR",
+    "KRYPTON_DRAIN_TOKEN",
+    "KRYPTON_GOOGLEAPIS_DIR",
+    "KRYPTON_JOBS",
+    "KRYPTON_PUBLIC_URL",
+    "KRYPTON_SOURCE_DIR",
+    // Flags.
+    "KRYPTON_AGENT_ADDRESS",
+    "KRYPTON_CONCURRENCY",
+    "KRYPTON_CONTROL_PLANE",
+    "KRYPTON_DEFAULT_STARTUP_TIMEOUT",
+    "KRYPTON_DRAIN_DELAY",
+    "KRYPTON_DRAIN_TIMEOUT",
+    "KRYPTON_ENABLE_SCALER",
+    "KRYPTON_GATEWAY",
+    "KRYPTON_GATEWAY_URL",
+    "KRYPTON_GRPC_BIND_ADDRESS",
+    "KRYPTON_HTTP_BIND_ADDRESS",
+    "KRYPTON_INSTANCE",
+    "KRYPTON_KIND",
+    "KRYPTON_LOG_FORMAT",
+    "KRYPTON_LOG_LEVEL",
+    "KRYPTON_MANAGER_ADDRESS",
+    "KRYPTON_MANIFESTS",
+    "KRYPTON_MAX_BUFFER_PER_AGENT",
+    "KRYPTON_MAX_CONNECTIONS",
+    "KRYPTON_MAX_HOPS",
+    "KRYPTON_MAX_STREAMS",
+    "KRYPTON_METRICS_BIND_ADDRESS",
+    "KRYPTON_NAME",
+    "KRYPTON_NAMESPACE",
+    "KRYPTON_ORPHAN_TIMEOUT",
+    "KRYPTON_PLATFORM",
+    "KRYPTON_PORT_BASE",
+    "KRYPTON_PROBE_INTERVAL",
+    "KRYPTON_PROXY_BINARY",
+    "KRYPTON_READY_FILE",
+    "KRYPTON_SCALER_INTERVAL",
+    "KRYPTON_SCALER_STABLE_WINDOW",
+    "KRYPTON_SCALER_TARGET_UTILIZATION",
+    "KRYPTON_STATE_DIR",
+    "KRYPTON_THREADS",
+    "KRYPTON_TIMEOUT",
+    "KRYPTON_TLS_CA",
+    "KRYPTON_TLS_CERT",
+    "KRYPTON_TLS_KEY",
+    "KRYPTON_TRUSTED_PROXIES",
+});
+
+// As Kubernetes writes the variables of a Service: NAME_SERVICE_HOST, NAME_PORT=tcp://...,
+// NAME_PORT_8080_TCP_ADDR.
+bool IsOfService(std::string_view variable) {
+  for (const std::string_view part : {"_SERVICE_HOST", "_SERVICE_PORT"}) {
+    if (variable.find(part) != std::string_view::npos) return true;
+  }
+  if (variable.ends_with("_PORT")) return true;
+  const size_t port = variable.find("_PORT_");
+  return port != std::string_view::npos && port + 6 < variable.size() &&
+         variable[port + 6] >= '0' && variable[port + 6] <= '9';
+}
+
+}  // namespace
+
+bool IsKnownEnvironment(std::string_view variable) {
+  return std::find(kKnown.begin(), kKnown.end(), variable) != kKnown.end() || IsOfService(variable);
+}
+
+}  // namespace krypton::config

@@ -1,0 +1,80 @@
+#include "common/metrics/family.h"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace krypton::metrics {
+namespace {
+
+template <typename T>
+constexpr prometheus::MetricType TypeOf() {
+  if constexpr (std::is_same_v<T, prometheus::Counter>) return prometheus::MetricType::Counter;
+  if constexpr (std::is_same_v<T, prometheus::Gauge>) return prometheus::MetricType::Gauge;
+  return prometheus::MetricType::Histogram;
+}
+
+bool Carries(const Labels& labels, const Labels& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& label) {
+    const auto found = labels.find(label.first);
+    return found != labels.end() && found->second == label.second;
+  });
+}
+
+}  // namespace
+
+template <typename T>
+Family<T>::Family(std::string name, std::string help, std::vector<double> buckets)
+    : name_(std::move(name)), help_(std::move(help)), buckets_(std::move(buckets)) {}
+
+template <typename T>
+std::shared_ptr<Family<T>> Family<T>::Make(Registry& registry, std::string name, std::string help,
+                                           std::vector<double> buckets) {
+  std::shared_ptr<Family> family(new Family(std::move(name), std::move(help), std::move(buckets)));
+  registry.Add(family);
+  return family;
+}
+
+template <typename T>
+std::shared_ptr<T> Family<T>::Get(const Labels& labels) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<T>& series = series_[labels];
+  if (series == nullptr) {
+    if constexpr (std::is_same_v<T, Histogram>) {
+      series = std::make_shared<T>(buckets_);
+    } else {
+      series = std::make_shared<T>();
+    }
+  }
+  return series;
+}
+
+template <typename T>
+size_t Family<T>::RemoveMatching(const Labels& labels) {
+  const std::lock_guard lock(mutex_);
+  return std::erase_if(series_, [&](const auto& item) { return Carries(item.first, labels); });
+}
+
+template <typename T>
+size_t Family<T>::size() const {
+  const std::lock_guard lock(mutex_);
+  return series_.size();
+}
+
+template <typename T>
+std::vector<prometheus::MetricFamily> Family<T>::Collect() const {
+  prometheus::MetricFamily family{name_, help_, TypeOf<T>(), {}};
+  const std::lock_guard lock(mutex_);
+  family.metric.reserve(series_.size());
+  for (const auto& [labels, series] : series_) {
+    prometheus::ClientMetric metric = series->Collect();
+    for (const auto& [name, value] : labels) metric.label.push_back({name, value});
+    family.metric.push_back(std::move(metric));
+  }
+  return {std::move(family)};
+}
+
+template class Family<prometheus::Counter>;
+template class Family<prometheus::Gauge>;
+template class Family<Histogram>;
+
+}  // namespace krypton::metrics
