@@ -34,7 +34,8 @@ endif()
 add_library(krypton_warnings INTERFACE)
 target_compile_options(krypton_warnings INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized -Wno-mismatched-new-delete>)
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized -Wno-mismatched-new-delete
+    -Wno-missing-field-initializers>)
 if(KRYPTON_SANITIZER MATCHES thread)
   target_compile_options(krypton_warnings INTERFACE -Wno-tsan)
 endif()

@@ -42,6 +42,7 @@ class Reporter::Impl {
   enum class Wake { kNone, kStop, kBroken, kMoved, kSilent, kReport, kTick };
 
   void Run();
+  bool Connect();
   Wake RunStream();
   Wake Serve(ReportStream& stream);
   Wake WaitForWork();
@@ -120,11 +121,17 @@ void Reporter::Impl::Run() {
   }
 }
 
+bool Reporter::Impl::Connect() {
+  if (channel_ != nullptr) return true;
+  auto channel = connect_(status().address);
+  if (!channel.ok()) return false;
+  channel_ = *std::move(channel);
+  stub_ = v1::LoadService::NewStub(channel_);
+  return true;
+}
+
 Reporter::Impl::Wake Reporter::Impl::RunStream() {
-  if (channel_ == nullptr) {
-    channel_ = connect_(status().address);
-    stub_ = v1::LoadService::NewStub(channel_);
-  }
+  if (!Connect()) return Wake::kBroken;
   // The pauses between attempts are ours, not the channel's.
   grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
   {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "krypton/v1/scaling.pb.h"
 
 namespace grpc {
@@ -55,8 +56,10 @@ class Reporter {
     std::uint64_t reports_sent = 0;
   };
 
-  // Makes a channel to `host:port`; `rpc::Connect` with the binary's TLS settings.
-  using ChannelFactory = std::function<std::shared_ptr<grpc::Channel>(const std::string& address)>;
+  // Makes a channel to `host:port`; `rpc::Connect` with the binary's TLS settings. An error counts
+  // as a stream that broke.
+  using ChannelFactory =
+      std::function<absl::StatusOr<std::shared_ptr<grpc::Channel>>(const std::string& address)>;
   // Called by the Reporter's thread only. Means over time start anew at each call.
   using Collect = std::function<v1::ReportRequest(Scope)>;
 
