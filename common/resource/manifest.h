@@ -58,7 +58,7 @@ Manifest ParseManifest(std::string_view file, std::string_view yaml, Target targ
 std::string ToYaml(const v1::Agent& agent);
 std::string ToYaml(const v1::Model& model);
 
-// "agents.yaml:12 (document 2): spec.port: agent "default/echo": ...": one line for a person.
+// `agents.yaml:12 (document 2): agent "default/echo": spec.port ...`: one line for a person.
 std::string ToString(const v1::ManifestProblem& problem);
 
 }  // namespace krypton::resource
