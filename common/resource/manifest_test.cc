@@ -212,12 +212,12 @@ TEST(ManifestTest, ProblemsSayFileDocumentLineAndField) {
   const auto& problem = manifest.problems[0];
   EXPECT_EQ(problem.file(), "f.yaml");
   EXPECT_EQ(problem.document(), 1);
-  EXPECT_EQ(problem.line(), 8);
+  EXPECT_EQ(problem.line(), 9);
   EXPECT_EQ(problem.field(), "spec.port");
   EXPECT_EQ(problem.reason(), "agent \"default/echo\": spec.port 70000 is not in 1..65535");
   EXPECT_EQ(problem.key().name(), "echo");
   EXPECT_EQ(ToString(problem),
-            "f.yaml:8 (document 1): agent \"default/echo\": spec.port 70000 is not in 1..65535");
+            "f.yaml:9 (document 1): agent \"default/echo\": spec.port 70000 is not in 1..65535");
 }
 
 TEST(ManifestTest, TheSameNameTwiceIsRefusedTheSecondTime) {

@@ -59,7 +59,7 @@ Violations CheckHuggingface(const Subject& s) {
 Violations CheckFile(const Subject& s) {
   if (s.model == nullptr || s.model->source().file().empty()) return {};
   const std::string& file = s.model->source().file();
-  if (s.model->source().huggingface().empty()) {
+  if (!s.model->source().path().empty() && s.model->source().huggingface().empty()) {
     return {{"spec.source.file", "needs huggingface: it is a file of that repository"}};
   }
   if (!LeavesItsFolder(file) && !HasControl(file)) return {};
