@@ -38,7 +38,7 @@ bool Limiter::Slot::BecomeStream() {
 Limiter::Parked::~Parked() { limiter_.Leave(*this); }
 
 Limiter::Parked::Outcome Limiter::Parked::Take() {
-  absl::MutexLock lock(&limiter_.mutex_);
+  const std::lock_guard lock(limiter_.mutex_);
   Outcome outcome;
   outcome.refusal = refusal_;
   if (std::exchange(granted_, false)) outcome.slot = Slot(&limiter_);
@@ -53,7 +53,7 @@ Limiter::Limiter(Settings settings, Clock clock)
       window_start_(clock_()) {}
 
 std::pair<Limiter::Slot, std::optional<Refusal>> Limiter::TryAcquire() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (closed_) return {Slot(), Refusal::kShuttingDown};
   if (in_flight_ >= settings_.concurrency) return {Slot(), Refusal::kOverCapacity};
   ++in_flight_;
@@ -66,7 +66,7 @@ std::unique_ptr<Limiter::Parked> Limiter::Park(std::function<void()> wake) {
   auto parked = std::make_unique<Parked>(*this, std::move(wake));
   Wakeups wakeups;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (closed_) {
       parked->refusal_ = Refusal::kShuttingDown;
       wakeups.parked = std::move(parked->wake_);
@@ -89,7 +89,7 @@ std::unique_ptr<Limiter::Parked> Limiter::Park(std::function<void()> wake) {
 void Limiter::Close() {
   std::vector<std::function<void()>> calls;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     closed_ = true;
     for (Parked* parked : parked_) {
       parked->place_.reset();
@@ -104,7 +104,7 @@ void Limiter::Close() {
 
 void Limiter::WhenIdle(std::function<void()> idle) {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (in_flight_ > 0) {
       when_idle_.push_back(std::move(idle));
       return;
@@ -114,12 +114,12 @@ void Limiter::WhenIdle(std::function<void()> idle) {
 }
 
 bool Limiter::HasRoomForStream() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return streams_ < settings_.max_streams;
 }
 
 Limiter::Load Limiter::load() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return {.in_flight = in_flight_,
           .parked = static_cast<int>(parked_.size()),
           .streams = streams_,
@@ -127,7 +127,7 @@ Limiter::Load Limiter::load() const {
 }
 
 Limiter::Means Limiter::TakeMeans() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto now = clock_();
   return {.in_flight = in_flight_mean_.Take(now),
           .parked = parked_mean_.Take(now),
@@ -135,7 +135,7 @@ Limiter::Means Limiter::TakeMeans() {
 }
 
 bool Limiter::TakeStream() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (streams_ >= settings_.max_streams) return false;
   ++streams_;
   return true;
@@ -144,7 +144,7 @@ bool Limiter::TakeStream() {
 void Limiter::GiveBack(bool stream) {
   Wakeups wakeups;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (stream) {
       --streams_;
       return;
@@ -157,7 +157,7 @@ void Limiter::GiveBack(bool stream) {
 void Limiter::Leave(Parked& parked) {
   Wakeups wakeups;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (parked.place_.has_value()) {
       parked_.erase(*parked.place_);
       parked_mean_.Set(clock_(), static_cast<int>(parked_.size()));

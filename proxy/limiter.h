@@ -12,12 +12,12 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "proxy/time_mean.h"
 
 namespace krypton::proxy {
@@ -137,7 +137,7 @@ class Limiter {
   const Settings settings_;
   const Clock clock_;
 
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   int in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
   int streams_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -4,8 +4,8 @@
 
 namespace krypton::load {
 
-ReportStream::ReportStream(v1::LoadService::Stub& stub, absl::Mutex& mutex, StreamEvents& events)
-    : mutex_(mutex), events_(events) {
+ReportStream::ReportStream(v1::LoadService::Stub& stub, Bell& bell, StreamEvents& events)
+    : bell_(bell), events_(events) {
   stub.async()->Report(&context_, this);
   StartRead(&response_);
   AddHold();  // Writes come from outside gRPC's reactions.
@@ -14,7 +14,7 @@ ReportStream::ReportStream(v1::LoadService::Stub& stub, absl::Mutex& mutex, Stre
 
 void ReportStream::Write(v1::ReportRequest report) {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(bell_.mutex);
     events_.writing = true;
   }
   request_ = std::move(report);
@@ -29,29 +29,33 @@ void ReportStream::Release() {
 }
 
 void ReportStream::OnWriteDone(bool ok) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(bell_.mutex);
   events_.writing = false;
   events_.broken = events_.broken || !ok;
+  bell_.rung.notify_one();
 }
 
 void ReportStream::OnReadDone(bool ok) {
   {
-    absl::MutexLock lock(&mutex_);
-    if (!ok) {
+    const std::lock_guard lock(bell_.mutex);
+    if (ok) {
+      events_.acknowledged = response_.acknowledged();
+      events_.leader_address = response_.leader_address();
+    } else {
       events_.broken = true;
-      return;
     }
-    events_.acknowledged = response_.acknowledged();
-    events_.leader_address = response_.leader_address();
+    bell_.rung.notify_one();
   }
-  StartRead(&response_);
+  if (ok) StartRead(&response_);
 }
 
 void ReportStream::OnDone(const grpc::Status& status) {
-  absl::MutexLock lock(&mutex_);
+  // Under the lock to the end: the stream may be destroyed as soon as it is free.
+  const std::lock_guard lock(bell_.mutex);
   events_.status = status;
   events_.broken = true;
   events_.done = true;
+  bell_.rung.notify_one();
 }
 
 }  // namespace krypton::load

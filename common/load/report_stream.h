@@ -7,12 +7,12 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <condition_variable>
 #include <cstdint>
-#include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "krypton/v1/scaling.grpc.pb.h"
 
 namespace krypton::load {
@@ -29,11 +29,18 @@ struct StreamEvents {
 
 class ReportStream : private grpc::ClientBidiReactor<v1::ReportRequest, v1::ReportResponse> {
  public:
-  // `mutex` guards `events`, and is the Reporter's: it waits for both sides' flags at once.
-  ReportStream(v1::LoadService::Stub& stub, absl::Mutex& mutex, StreamEvents& events);
+  // What the Reporter's thread waits with: for a stream's events and for its owner's wishes at
+  // once.
+  struct Bell {
+    std::mutex mutex;
+    std::condition_variable rung;
+  };
+
+  // `bell.mutex` guards `events`.
+  ReportStream(v1::LoadService::Stub& stub, Bell& bell, StreamEvents& events);
 
   // Requires: no write on its way.
-  void Write(v1::ReportRequest report) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Write(v1::ReportRequest report);
   // Half-closes. Requires: as Write; no Write afterwards.
   void WritesDone();
   void Cancel() { context_.TryCancel(); }
@@ -46,8 +53,8 @@ class ReportStream : private grpc::ClientBidiReactor<v1::ReportRequest, v1::Repo
   void OnDone(const grpc::Status& status) override;
 
   grpc::ClientContext context_;
-  absl::Mutex& mutex_;
-  StreamEvents& events_ ABSL_GUARDED_BY(mutex_);
+  Bell& bell_;
+  StreamEvents& events_ ABSL_GUARDED_BY(bell_.mutex);
   v1::ReportRequest request_;
   v1::ReportResponse response_;
   bool released_ = false;

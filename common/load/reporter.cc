@@ -4,17 +4,21 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
-#include "absl/random/random.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "absl/base/thread_annotations.h"
 #include "common/load/report_stream.h"
+#include "common/log/log.h"
+#include "common/rpc/backoff.h"
 
 namespace krypton::load {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Leaders that name one another must not keep us running in a circle without a pause.
 constexpr int kMovesWithoutPause = 2;
@@ -28,13 +32,14 @@ class Reporter::Impl {
         who_(std::move(who)),
         settings_(std::move(settings)),
         collect_(std::move(collect)),
+        backoff_({.min = settings_.min_backoff, .max = settings_.max_backoff}),
         address_(settings_.manager_address) {}
 
   void Start() {
     thread_ = std::thread([this] { Run(); });
   }
   void ReportNow();
-  void Stop(absl::Duration patience);
+  void Stop(std::chrono::milliseconds patience);
   Status status() const;
 
  private:
@@ -47,12 +52,13 @@ class Reporter::Impl {
   Wake Serve(ReportStream& stream);
   Wake WaitForWork();
   void KeepGap();
-  // Any thread may run it, under the mutex, while ours waits.
-  Wake Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteAcknowledgement(bool moved) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bell_.mutex);
+  Wake Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(bell_.mutex);
   void Send(ReportStream& stream, Scope scope);
-  void End(ReportStream& stream, absl::Time deadline);
+  void End(ReportStream& stream, Clock::time_point deadline);
   void Prepare(Wake ended_by);
-  absl::Duration NextPause();
+  void Say(Wake ended_by);
+  std::chrono::milliseconds NextPause();
 
   const ChannelFactory connect_;
   const v1::Reporter who_;
@@ -62,45 +68,47 @@ class Reporter::Impl {
   // Of the thread alone.
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::LoadService::Stub> stub_;
-  absl::BitGen random_;
-  int failures_ = 0;
+  rpc::Backoff backoff_;
   int moves_ = 0;
+  bool said_lost_ = false;
   std::uint64_t sequence_ = 0;           // Of the last report on this stream.
   std::uint64_t seen_acknowledged_ = 0;  // Of `events_.acknowledged`, at the last look.
-  absl::Time waiting_since_;             // For the acknowledgement after that one.
-  absl::Time last_sent_;
-  absl::Time next_tick_;
+  Clock::time_point waiting_since_;      // For the acknowledgement after that one.
+  Clock::time_point last_sent_;
+  Clock::time_point next_tick_;
 
   std::atomic<bool> requested_ = false;
 
-  mutable absl::Mutex mutex_;
-  StreamEvents events_ ABSL_GUARDED_BY(mutex_);
-  bool now_ ABSL_GUARDED_BY(mutex_) = false;  // `requested_`, as the thread waits for it.
-  std::optional<absl::Time> stop_by_ ABSL_GUARDED_BY(mutex_);
-  std::string address_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t streams_opened_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t reports_sent_ ABSL_GUARDED_BY(mutex_) = 0;
+  mutable ReportStream::Bell bell_;
+  StreamEvents events_ ABSL_GUARDED_BY(bell_.mutex);
+  bool now_ ABSL_GUARDED_BY(bell_.mutex) = false;  // `requested_`, as the thread waits for it.
+  std::optional<Clock::time_point> stop_by_ ABSL_GUARDED_BY(bell_.mutex);
+  std::string address_ ABSL_GUARDED_BY(bell_.mutex);
+  std::uint64_t streams_opened_ ABSL_GUARDED_BY(bell_.mutex) = 0;
+  std::uint64_t reports_sent_ ABSL_GUARDED_BY(bell_.mutex) = 0;
 
   std::thread thread_;
 };
 
 void Reporter::Impl::ReportNow() {
   if (requested_.exchange(true)) return;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(bell_.mutex);
   now_ = true;
+  bell_.rung.notify_one();
 }
 
-void Reporter::Impl::Stop(absl::Duration patience) {
+void Reporter::Impl::Stop(std::chrono::milliseconds patience) {
   if (!thread_.joinable()) return;
   {
-    absl::MutexLock lock(&mutex_);
-    stop_by_ = absl::Now() + patience;
+    const std::lock_guard lock(bell_.mutex);
+    stop_by_ = Clock::now() + patience;
+    bell_.rung.notify_one();
   }
   thread_.join();
 }
 
 Reporter::Status Reporter::Impl::status() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(bell_.mutex);
   return {.connected = events_.acknowledged > 0 && !events_.broken,
           .address = address_,
           .streams_opened = streams_opened_,
@@ -111,13 +119,11 @@ void Reporter::Impl::Run() {
   for (;;) {
     const Wake ended_by = RunStream();
     if (ended_by == Wake::kStop) return;
+    Say(ended_by);
     Prepare(ended_by);
-    const absl::Time resume = absl::Now() + NextPause();
-    absl::MutexLock lock(&mutex_);
-    const auto stopping = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return stop_by_.has_value();
-    };
-    if (mutex_.AwaitWithDeadline(absl::Condition(&stopping), resume)) return;
+    const Clock::time_point resume = Clock::now() + NextPause();
+    std::unique_lock lock(bell_.mutex);
+    if (bell_.rung.wait_until(lock, resume, [this] { return stop_by_.has_value(); })) return;
   }
 }
 
@@ -135,29 +141,21 @@ Reporter::Impl::Wake Reporter::Impl::RunStream() {
   // The pauses between attempts are ours, not the channel's.
   grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(bell_.mutex);
     events_ = {};
     ++streams_opened_;
   }
   sequence_ = seen_acknowledged_ = 0;
-  ReportStream stream(*stub_, mutex_, events_);
+  ReportStream stream(*stub_, bell_, events_);
   Send(stream, Scope::kEverything);
   const Wake ended_by = Serve(stream);
-  End(stream, [&]() {
-    absl::MutexLock lock(&mutex_);
-    return stop_by_.value_or(absl::InfinitePast());
-  }());
+  Clock::time_point deadline;
+  {
+    const std::lock_guard lock(bell_.mutex);
+    deadline = stop_by_.value_or(Clock::time_point::min());
+  }
+  End(stream, deadline);
   return ended_by;
-}
-
-// Several changes within a moment become one report.
-void Reporter::Impl::KeepGap() {
-  absl::MutexLock lock(&mutex_);
-  const auto ending = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return events_.broken || stop_by_.has_value();
-  };
-  mutex_.AwaitWithDeadline(absl::Condition(&ending),
-                           last_sent_ + absl::FromChrono(settings_.min_gap));
 }
 
 // Sends what is to be sent until the stream has to end, and says why.
@@ -169,7 +167,7 @@ Reporter::Impl::Wake Reporter::Impl::Serve(ReportStream& stream) {
         Send(stream, Scope::kChanges);
         break;
       case Wake::kTick: {
-        const bool quiet = absl::Now() - last_sent_ >= absl::FromChrono(settings_.heartbeat);
+        const bool quiet = Clock::now() - last_sent_ >= settings_.heartbeat;
         Send(stream, quiet ? Scope::kHeartbeat : Scope::kChanges);
         break;
       }
@@ -180,33 +178,39 @@ Reporter::Impl::Wake Reporter::Impl::Serve(ReportStream& stream) {
 }
 
 Reporter::Impl::Wake Reporter::Impl::WaitForWork() {
-  absl::MutexLock lock(&mutex_);
-  Wake wake = Wake::kNone;
-  const auto look = [this, &wake]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    wake = Look();
-    return wake != Wake::kNone;
-  };
-  while (wake == Wake::kNone) {
+  std::unique_lock lock(bell_.mutex);
+  for (;;) {
+    const Wake wake = Look();
+    if (wake != Wake::kNone) return wake;
     // While a report is on its way, only its end or a silent manager can be news.
-    const absl::Time deadline =
-        events_.writing ? absl::Now() + absl::FromChrono(settings_.interval) : next_tick_;
-    mutex_.AwaitWithDeadline(absl::Condition(&look), deadline);
+    bell_.rung.wait_until(lock, events_.writing ? Clock::now() + settings_.interval : next_tick_);
   }
-  return wake;
+}
+
+// Several changes within a moment become one report.
+void Reporter::Impl::KeepGap() {
+  std::unique_lock lock(bell_.mutex);
+  bell_.rung.wait_until(lock, last_sent_ + settings_.min_gap,
+                        [this] { return events_.broken || stop_by_.has_value(); });
+}
+
+void Reporter::Impl::NoteAcknowledgement(bool moved) {
+  if (events_.acknowledged == seen_acknowledged_) return;
+  seen_acknowledged_ = events_.acknowledged;
+  waiting_since_ = Clock::now();
+  if (moved) return;
+  backoff_.Reset();
+  if (std::exchange(said_lost_, false)) log::Info("load is reported again", {{"to", address_}});
 }
 
 Reporter::Impl::Wake Reporter::Impl::Look() {
-  const absl::Time now = absl::Now();
-  if (events_.acknowledged != seen_acknowledged_) {
-    seen_acknowledged_ = events_.acknowledged;
-    waiting_since_ = now;
-    failures_ = 0;
-  }
+  const Clock::time_point now = Clock::now();
+  const bool moved = !events_.leader_address.empty() && events_.leader_address != address_;
+  NoteAcknowledgement(moved);
   if (events_.broken) return Wake::kBroken;
   if (stop_by_.has_value()) return Wake::kStop;
-  if (!events_.leader_address.empty() && events_.leader_address != address_) return Wake::kMoved;
-  if (seen_acknowledged_ < sequence_ &&
-      now - waiting_since_ > absl::FromChrono(settings_.acknowledge_timeout)) {
+  if (moved) return Wake::kMoved;
+  if (seen_acknowledged_ < sequence_ && now - waiting_since_ > settings_.acknowledge_timeout) {
     return Wake::kSilent;
   }
   if (events_.writing) return Wake::kNone;
@@ -216,10 +220,10 @@ Reporter::Impl::Wake Reporter::Impl::Look() {
 
 // Requires: no report on its way.
 void Reporter::Impl::Send(ReportStream& stream, Scope scope) {
-  const absl::Time now = absl::Now();
-  next_tick_ = now + absl::FromChrono(settings_.interval);
+  const Clock::time_point now = Clock::now();
+  next_tick_ = now + settings_.interval;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(bell_.mutex);
     now_ = false;
   }
   // Cleared before the question: whatever changes from here on asks for another report.
@@ -231,59 +235,56 @@ void Reporter::Impl::Send(ReportStream& stream, Scope scope) {
   report.set_sequence(++sequence_);
   last_sent_ = now;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(bell_.mutex);
     ++reports_sent_;
   }
   stream.Write(std::move(report));
 }
 
 // Ends the stream in order until `deadline`, and by force then.
-void Reporter::Impl::End(ReportStream& stream, absl::Time deadline) {
-  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return events_.broken || !events_.writing;
+void Reporter::Impl::End(ReportStream& stream, Clock::time_point deadline) {
+  const auto wait_for = [&](auto condition) {
+    std::unique_lock lock(bell_.mutex);
+    return bell_.rung.wait_until(lock, deadline, condition);
   };
   const auto written = [&] {
-    absl::MutexLock lock(&mutex_);
-    return mutex_.AwaitWithDeadline(absl::Condition(&idle), deadline) && !events_.broken;
+    const bool idle = wait_for([this] { return events_.broken || !events_.writing; });
+    const std::lock_guard lock(bell_.mutex);
+    return idle && !events_.broken;
   };
-  const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_.done; };
-
-  const bool orderly = deadline > absl::Now() && written();
+  const bool orderly = deadline > Clock::now() && written();
   if (orderly && requested_) Send(stream, Scope::kChanges);
   if (orderly && written()) stream.WritesDone();
   stream.Release();
-  if (orderly) {
-    absl::MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithDeadline(absl::Condition(&done), deadline)) return;
-  }
+  if (orderly && wait_for([this] { return events_.done; })) return;
   stream.Cancel();
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(&done));
+  std::unique_lock lock(bell_.mutex);
+  bell_.rung.wait(lock, [this] { return events_.done; });
+}
+
+// Once for each time that the manager is lost.
+void Reporter::Impl::Say(Wake ended_by) {
+  if (ended_by == Wake::kMoved || std::exchange(said_lost_, true)) return;
+  const std::lock_guard lock(bell_.mutex);
+  log::Warn("load is not reported",
+            {{"to", address_}, {"because", events_.status.error_message()}});
 }
 
 // Says where the next stream goes.
 void Reporter::Impl::Prepare(Wake ended_by) {
-  absl::MutexLock lock(&mutex_);
-  std::string next = settings_.manager_address;
-  if (ended_by == Wake::kMoved) {
-    next = events_.leader_address;
-    ++moves_;
-  } else {
-    moves_ = 0;
-    ++failures_;
-  }
+  const std::lock_guard lock(bell_.mutex);
+  const bool moved = ended_by == Wake::kMoved;
+  moves_ = moved ? moves_ + 1 : 0;
+  std::string next = moved ? events_.leader_address : settings_.manager_address;
   if (next == address_) return;
   address_ = std::move(next);
   stub_.reset();
   channel_.reset();
 }
 
-absl::Duration Reporter::Impl::NextPause() {
-  if (moves_ > 0 && moves_ <= kMovesWithoutPause) return absl::ZeroDuration();
-  const int doublings = std::min(std::max(failures_, moves_ - kMovesWithoutPause) - 1, 16);
-  const absl::Duration least = absl::FromChrono(settings_.min_backoff) * (1 << doublings);
-  return std::min(least * absl::Uniform(random_, 1.0, 1.5),
-                  absl::FromChrono(settings_.max_backoff));
+std::chrono::milliseconds Reporter::Impl::NextPause() {
+  if (moves_ > 0 && moves_ <= kMovesWithoutPause) return {};
+  return backoff_.Next();
 }
 
 Reporter::Reporter(ChannelFactory connect, v1::Reporter who, Settings settings, Collect collect)
@@ -296,7 +297,7 @@ void Reporter::Start() { impl_->Start(); }
 
 void Reporter::ReportNow() { impl_->ReportNow(); }
 
-void Reporter::Stop(std::chrono::milliseconds patience) { impl_->Stop(absl::FromChrono(patience)); }
+void Reporter::Stop(std::chrono::milliseconds patience) { impl_->Stop(patience); }
 
 Reporter::Status Reporter::status() const { return impl_->status(); }
 
