@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace grpc {
@@ -38,7 +39,7 @@ struct Request {
 };
 
 // The body of an answer whose length is not known yet. Belongs to one thread at a time. Destroying
-// it before its end cancels the RPC behind it; a client that went away is told from there.
+// it before its end cancels the RPC behind it: so the service learns that a client went away.
 class BodyStream {
  public:
   enum class State {
@@ -51,11 +52,16 @@ class BodyStream {
     std::string data;
     std::vector<Header> trailers;
   };
+  using NextFunction = std::function<Piece(std::chrono::milliseconds wait)>;
 
-  virtual ~BodyStream() = default;
+  // `next` owns what the pieces come from.
+  explicit BodyStream(NextFunction next) : next_(std::move(next)) {}
 
   // Blocks until there is something, at most for `wait`. Not to be called after kEnd.
-  virtual Piece Next(std::chrono::milliseconds wait) = 0;
+  Piece Next(std::chrono::milliseconds wait) { return next_(wait); }
+
+ private:
+  NextFunction next_;
 };
 
 // An answer. `headers` hold no Content-Length, Transfer-Encoding or Connection: framing is the
@@ -64,7 +70,7 @@ struct Response {
   int status = 200;
   std::vector<Header> headers;
   std::string body;
-  std::unique_ptr<BodyStream> stream;
+  std::unique_ptr<BodyStream> stream = nullptr;
 };
 
 // One finished request, for metrics. A stream finishes when its BodyStream is destroyed or at its
