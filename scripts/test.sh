@@ -10,20 +10,16 @@ run_tests() {
   [ -n "$grpcurl" ] || say "grpcurl cannot be built (no Go here): its tests are skipped"
   local select=()
   [ -n "$name" ] && select=(-R "$name")
-  local log=build/$preset/test.log status=0
+  local results=$root/build/$preset/tests.xml status=0
+  rm -f "$results"
   say "Testing $preset"
-  ctest --preset "$preset" -j "$jobs" --no-tests=error "${select[@]}" 2>&1 | tee "$log" || status=$?
-  summarize_tests "$log"
+  ctest --preset "$preset" -j "$jobs" --no-tests=error --output-junit "$results" \
+    --test-output-size-passed 20000 --test-output-size-failed 200000 --test-output-truncation head \
+    "${select[@]}" || status=$?
+  [ -e "$results" ] || fail "no test is named like '$name'"
+  echo
+  python3 "$root/scripts/summary.py" "$results"
   return "$status"
-}
-
-# summarize_tests LOG: `N passed, N failed, N skipped` from ctest's output.
-summarize_tests() {
-  local total failed skipped
-  total=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#' "$1" || true)
-  skipped=$(grep -cE '\*\*\*(Skipped|Not Run)' "$1" || true)
-  failed=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*(Failed|Timeout|Exception)' "$1" || true)
-  printf '%d passed, %d failed, %d skipped\n' $((total - failed - skipped)) "$failed" "$skipped"
 }
 
 run_bench() {

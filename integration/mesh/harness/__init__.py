@@ -1,0 +1,1 @@
+"""What the tests of the mesh share: real processes, raw sockets, load, and waiting for conditions."""

@@ -1,0 +1,226 @@
+"""Every series is documented, named as published, bounded, and true."""
+
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from harness import http, metrics
+from harness.http import Connection
+from harness.mesh import SOURCE
+from harness.processes import SLOW
+from harness.waiting import eventually
+
+MESH = {}
+BUCKETS = "0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30".split()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def used(mesh):
+    """A mesh in which everything has happened once, so that every series exists."""
+    mesh.apply("used", maxReplicas=2, scaleToZeroAfter="5m")
+    mesh.apply("fixed", mode="always-on", maxReplicas=1)
+    assert mesh.call("used", "/pid").status == 200
+    assert mesh.call("fixed", "/pid").status == 200
+    assert mesh.call("unknown").status == 404
+    mesh.get("control_plane", "/v1/agents", "http")
+
+
+def scrapes(mesh):
+    """A scrape of each component, the sidecar's too."""
+    (endpoint,) = mesh.endpoints("used")
+    return {"gateway": mesh.scrape("gateway"), "manager": mesh.scrape("manager"),
+            "control plane": mesh.scrape("control_plane"),
+            "sidecar": metrics.scrape(mesh.sidecar_ops(endpoint["instance"]))}
+
+
+def documented():
+    """Rows of docs/metrics.md: (name, type, labels, components)."""
+    rows = []
+    for line in (SOURCE / "docs" / "metrics.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 5 and cells[0].startswith("`"):
+            name, kind, labels, components, meaning = cells
+            assert meaning, line
+            rows.append((name.strip("`"), kind, set(re.findall(r"`([^`]+)`", labels)),
+                         set(re.split(r",\s*", components))))
+    return rows
+
+
+def family_name(family):
+    """The name as a series has it: the parser takes `_total` off counters."""
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def test_every_documented_series_is_exposed(mesh):
+    found = scrapes(mesh)
+    for name, kind, labels, components in documented():
+        for component in components:
+            families = {family_name(f): f for f in found[component].families.values()}
+            assert name in families, f"{component} does not expose {name}"
+            family = families[name]
+            assert family.type == kind, f"{name} is a {family.type}"
+            for sample in family.samples:
+                assert set(sample.labels) - {"le"} == labels, f"{name}{sample.labels}"
+
+
+def test_every_exposed_series_is_documented(mesh):
+    known = {(name, component) for name, _, _, components in documented() for component in components}
+    for component, scrape in scrapes(mesh).items():
+        for family in scrape.families.values():
+            assert (family_name(family), component) in known, \
+                f"docs/metrics.md lacks {family_name(family)} of the {component}"
+
+
+def test_the_published_names(mesh):
+    found = scrapes(mesh)
+    gateway, manager = found["gateway"], found["manager"]
+    used = {"agent": "used", "namespace": "default"}
+    assert gateway.value("krypton_invocations_total", **used, status="200") >= 1
+    buckets = [labels["le"] for labels in gateway.label_sets("krypton_invocation_duration_seconds_bucket")
+               if labels["agent"] == "used"]
+    assert sorted(map(float, buckets)) == [*map(float, BUCKETS), float("inf")]
+    for direction in ("up", "down", "noop"):
+        assert manager.value("krypton_scaler_decisions_total", **used, direction=direction) is not None
+    assert manager.value("krypton_agent_replicas_desired", **used) == 1
+    control_plane = found["control plane"]
+    assert control_plane.value("krypton_api_requests_total", route="list_agents", method="GET", code="200") >= 1
+    assert control_plane.total("krypton_api_request_duration_seconds_count", route="list_agents") >= 1
+    sidecar = found["sidecar"]
+    assert sidecar.value("krypton_proxy_requests_total", **used, code="200") >= 1
+    for reason in ("over_capacity", "shutting_down"):  # Known label sets start at zero.
+        assert sidecar.value("krypton_proxy_rejected_total", **used, reason=reason) == 0
+    assert sidecar.value("krypton_proxy_inflight", **used) == 0
+    for stage in ("decide", "start", "ready", "first_byte"):
+        assert gateway.value("krypton_cold_start_stage_seconds_count", **used, stage=stage) == 1, stage
+    assert gateway.value("krypton_cold_starts_total", **used) == 1
+    assert gateway.value("krypton_buffer_depth", **used) == 0
+    for component, scrape in found.items():
+        builds = scrape.label_sets("krypton_build_info")
+        assert len(builds) == 1 and set(builds[0]) == {"version", "component"}, component
+
+
+def test_promtool_finds_nothing(mesh):
+    for component, scrape in scrapes(mesh).items():
+        done = subprocess.run(["promtool", "check", "metrics"], input=scrape.text, capture_output=True,
+                              text=True)
+        assert done.returncode == 0 and not done.stdout + done.stderr, f"{component}: {done}"
+
+
+def test_the_text_format(mesh):
+    for component in mesh.components:
+        answer = http.call(mesh.address(component, "ops"), target="/metrics")
+        assert answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
+        lines = answer.text.split("\n")
+        assert lines[-1] == "" and "" not in lines[:-1]
+        names = [line.split(" ")[2] for line in lines if line.startswith("# TYPE")]
+        helped = [line.split(" ")[2] for line in lines if line.startswith("# HELP")]
+        assert names == helped and len(set(names)) == len(names)
+
+
+def test_process_series_are_true(mesh):
+    for component, process in mesh.components.items():
+        scrape = mesh.scrape(component)
+        status = open(f"/proc/{process.pid}/status").read()
+        threads = int(re.search(r"Threads:\s+(\d+)", status)[1])
+        rss = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+        assert abs(scrape.value("process_resident_memory_bytes") - rss) < 0.1 * rss
+        assert abs(scrape.value("process_threads") - threads) <= 2
+        boot = next(int(line.split()[1]) for line in open("/proc/stat") if line.startswith("btime"))
+        ticks = int(open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()[19])
+        started = boot + ticks / os.sysconf("SC_CLK_TCK")
+        assert abs(scrape.value("process_start_time_seconds") - started) < 2
+        fds = len(os.listdir(f"/proc/{process.pid}/fd"))
+        assert abs(scrape.value("process_open_fds") - fds) <= 5
+        for name in ("cpu_seconds_total", "max_fds", "virtual_memory_bytes", "virtual_memory_max_bytes"):
+            assert scrape.value(f"process_{name}") is not None, name
+
+
+def test_the_other_ops_paths(mesh):
+    for component in mesh.components:
+        address = mesh.address(component, "ops")
+        for target in ("/healthz", "/readyz", "/version"):
+            assert http.call(address, target=target).status == 200, (component, target)
+        assert re.search(r"\d+\.\d+\.\d+", http.call(address, target="/version").text)
+
+
+def test_gateway_stays_ready_without_its_manager_and_control_plane_says_what_it_lacks(new_mesh):
+    mesh = new_mesh()
+    mesh.components["manager"].kill()
+    answer = http.call(mesh.address("gateway", "ops"), target="/healthz")
+    assert answer.status == 200
+    assert http.call(mesh.address("gateway", "ops"), target="/readyz").status == 200
+    assert http.call(mesh.address("control_plane", "ops"), target="/healthz").status == 200
+
+
+def ask(address, requests, answers):
+    """Sends each request and takes down its status; a new connection for every fifty."""
+    for begin in range(0, len(requests), 50):
+        batch = requests[begin:begin + 50]
+        with Connection(address, 30 * SLOW) as connection:
+            for data in batch:
+                connection.send(data)
+                answers.append(connection.read().status)
+
+
+def strange(number):
+    """Invented agents, paths, methods and hosts, each another."""
+    agent, method = f"/v1/agents/ns{number}/agent{number}/x", f"M{number}X"
+    return [http.request("GET", agent, host=f"h{number}.example"),
+            http.request("GET", f"/path{number}", host="a"),
+            http.request(method, "/v1/agents/default/used/pid", host=f"host{number}"),
+            http.request("GET", f"/v1/agents/default/used/p{number}", {f"x-{number}": "1"})]
+
+
+def test_10000_invented_names_leave_the_number_of_series(mesh):
+    def sizes():
+        return {component: len(scrape) for component, scrape in scrapes(mesh).items()}
+
+    (endpoint,) = mesh.endpoints("used")
+    rest = mesh.address("control_plane", "http")
+    targets = [(mesh.http, 1), (rest, 5), (endpoint["address"], 10), (mesh.address("gateway", "ops"), 10)]
+
+    def send(first, count):
+        answers = []
+        for address, share in targets:
+            requests = [r for n in range(first, first + count // 4 // share) for r in strange(n)]
+            ask(address, requests, answers)
+        return answers
+
+    send(0, 40)  # One of each kind, so that the fixed values exist.
+    before = sizes()
+    answers = send(1000, 10_000)
+    assert len(answers) >= 10_000 and 0 not in answers
+    assert sizes() == before
+
+
+def test_deleted_agents_take_their_series_along(mesh):
+    names = [f"brief{n}" for n in range(20)]
+    before = {component: len(mesh.scrape(component)) for component in mesh.components}
+    for name in names:
+        mesh.apply(name, wait=False, maxReplicas=1)
+    mesh.wait_known(*names)
+    for name in names[:3]:
+        assert mesh.call(name, "/pid").status == 200
+    for name in names:
+        mesh.delete(name)
+    eventually(lambda: all(len(mesh.scrape(c)) <= before[c] for c in before), 40 * SLOW,
+               "as many series as before")
+
+
+def test_counts_are_exact(mesh):
+    def count():
+        return mesh.scrape("gateway").total("krypton_invocations_total", agent="used")
+
+    before, began = count(), time.monotonic()
+    for code in (200, 404, 500):
+        for _ in range(10):
+            mesh.call("used", f"/status?code={code}")
+    assert count() - before == 30
+    scrape = mesh.scrape("gateway")
+    for code in (404, 500):
+        assert scrape.value("krypton_invocations_total", agent="used", namespace="default",
+                            status=str(code)) >= 10
+    seconds = scrape.value("krypton_invocation_duration_seconds_sum", agent="used", namespace="default")
+    assert 0 < seconds < time.monotonic() - began + 60

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Runs one pytest file for CTest. 77 says "skipped" to it: the environment is made by ./dev test.
+if [ -z "$KRYPTON_TEST_PYTHON" ]; then
+  echo "KRYPTON_TEST_PYTHON is not set: run ./dev test" >&2
+  exit 77
+fi
+exec "$KRYPTON_TEST_PYTHON" -m pytest -q -ra -p no:cacheprovider --durations=5 "$(dirname "$0")/$1"
