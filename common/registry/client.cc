@@ -3,15 +3,14 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/random/random.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "common/registry/snapshot.h"
+#include "common/rpc/backoff.h"
 #include "krypton/v1/registry.grpc.pb.h"
 
 namespace krypton::registry {
@@ -21,18 +20,12 @@ using Clock = std::chrono::steady_clock;
 
 // What a stream has told its owner; outlives the stream.
 struct Mailbox {
-  absl::Mutex mutex;
+  std::mutex mutex;
+  std::condition_variable changed;
   bool message_arrived ABSL_GUARDED_BY(mutex) = false;
   bool call_done ABSL_GUARDED_BY(mutex) = false;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   grpc::Status status ABSL_GUARDED_BY(mutex);
-
-  bool HasEvent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    return message_arrived || call_done || stopping;
-  }
-  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return message_arrived || call_done; }
-  bool IsDone() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return call_done; }
-  bool IsStopping() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return stopping; }
 };
 
 // One Watch stream. gRPC's threads only ring the mailbox; the client's thread does the rest.
@@ -54,13 +47,15 @@ class WatchCall : public grpc::ClientReadReactor<v1::WatchResponse> {
 
   void OnReadDone(bool ok) override {
     if (!ok) return RemoveHold();  // OnDone follows.
-    absl::MutexLock lock(&mailbox_.mutex);
+    std::lock_guard lock(mailbox_.mutex);
     mailbox_.message_arrived = true;
+    mailbox_.changed.notify_all();
   }
   void OnDone(const grpc::Status& status) override {
-    absl::MutexLock lock(&mailbox_.mutex);
+    std::lock_guard lock(mailbox_.mutex);
     mailbox_.status = status;
     mailbox_.call_done = true;
+    mailbox_.changed.notify_all();  // Under the lock: afterwards the call may be gone.
   }
 
  private:
@@ -69,16 +64,6 @@ class WatchCall : public grpc::ClientReadReactor<v1::WatchResponse> {
   v1::WatchRequest request_;
   v1::WatchResponse message_;
 };
-
-// How long to wait before the next attempt: doubles up to the maximum, and between half and the
-// whole of that by chance, so that clients of a manager that comes back do not arrive as one.
-absl::Duration BackoffAfter(int attempts, const Settings& settings) {
-  std::chrono::milliseconds wait = settings.min_backoff;
-  for (int i = 1; i < attempts && wait < settings.max_backoff; ++i) wait *= 2;
-  wait = std::min(wait, settings.max_backoff);
-  absl::BitGen random;
-  return absl::FromChrono(wait) * absl::Uniform(random, 0.5, 1.0);
-}
 
 }  // namespace
 
@@ -97,54 +82,52 @@ class Client::Impl {
 
   void Stop() {
     {
-      absl::MutexLock lock(&mailbox_.mutex);
+      std::lock_guard lock(mailbox_.mutex);
       mailbox_.stopping = true;
+      mailbox_.changed.notify_all();
     }
     if (thread_.joinable()) thread_.join();
   }
 
-  bool WaitSynced(absl::Duration timeout) const {
-    absl::MutexLock lock(&copy_mutex_);
-    return copy_mutex_.AwaitWithTimeout(absl::Condition(&state_.synced), timeout);
+  bool WaitSynced(std::chrono::milliseconds timeout) const {
+    std::unique_lock lock(copy_mutex_);
+    return synced_.wait_for(lock, timeout, [this] { return state_.synced; });
   }
 
   State state() const {
-    absl::MutexLock lock(&copy_mutex_);
+    std::lock_guard lock(copy_mutex_);
     return state_;
   }
 
   EntryPtr Find(const v1::ResourceKey& key) const {
-    absl::MutexLock lock(&copy_mutex_);
-    const auto it = snapshot_.entries().find(KeyText(key));
+    std::lock_guard lock(copy_mutex_);
+    const auto it = snapshot_.entries().find(key);
     return it == snapshot_.entries().end() ? nullptr : it->second;
   }
 
   std::vector<EntryPtr> Entries() const {
-    absl::MutexLock lock(&copy_mutex_);
+    std::lock_guard lock(copy_mutex_);
     std::vector<EntryPtr> entries;
     entries.reserve(snapshot_.entries().size());
-    for (const auto& [text, entry] : snapshot_.entries()) entries.push_back(entry);
+    for (const auto& [key, entry] : snapshot_.entries()) entries.push_back(entry);
     return entries;
   }
 
  private:
   void Run() {
-    int attempts = 0;
+    rpc::Backoff backoff({.min = settings_.min_backoff, .max = settings_.max_backoff});
     while (true) {
-      if (WatchUntilDone()) attempts = 0;
-      ++attempts;
-      absl::MutexLock lock(&mailbox_.mutex);
-      if (mailbox_.mutex.AwaitWithTimeout(absl::Condition(&mailbox_, &Mailbox::IsStopping),
-                                          BackoffAfter(attempts, settings_))) {
-        return;
-      }
+      if (WatchUntilDone()) backoff.Reset();
+      std::unique_lock lock(mailbox_.mutex);
+      const auto stopping = [this] { return mailbox_.stopping; };
+      if (mailbox_.changed.wait_for(lock, backoff.Next(), stopping)) return;
     }
   }
 
   // One stream from beginning to end. True when it delivered something whole.
   bool WatchUntilDone() {
     {
-      absl::MutexLock lock(&mailbox_.mutex);
+      std::lock_guard lock(mailbox_.mutex);
       if (mailbox_.stopping) return false;
       mailbox_.message_arrived = mailbox_.call_done = false;
     }
@@ -159,7 +142,7 @@ class Client::Impl {
   }
 
   v1::WatchRequest Request() const {
-    absl::MutexLock lock(&copy_mutex_);
+    std::lock_guard lock(copy_mutex_);
     v1::WatchRequest request;
     request.set_client(settings_.client);
     request.mutable_keys()->Assign(settings_.keys.begin(), settings_.keys.end());
@@ -171,54 +154,55 @@ class Client::Impl {
   // False when the stream is over; the call may be destroyed then. The call is told nothing under
   // the lock: it may answer on this very thread.
   bool WaitForMessage(WatchCall& call) {
-    Await(&Mailbox::HasEvent);
+    Await([](const Mailbox& box) { return box.message_arrived || box.call_done || box.stopping; });
     if (IsStopping()) call.Cancel();
-    Await(&Mailbox::HasNews);
+    Await([](const Mailbox& box) { return box.message_arrived || box.call_done; });
     if (!TakeArrival()) return false;
     if (!IsStopping()) return true;
     call.ReadNoMore();
-    Await(&Mailbox::IsDone);
+    Await([](const Mailbox& box) { return box.call_done; });
     return false;
   }
 
-  void Await(bool (Mailbox::*holds)() const) {
-    absl::MutexLock lock(&mailbox_.mutex);
-    mailbox_.mutex.Await(absl::Condition(&mailbox_, holds));
+  void Await(bool (*holds)(const Mailbox&)) {
+    std::unique_lock lock(mailbox_.mutex);
+    mailbox_.changed.wait(lock, [&] { return holds(mailbox_); });
   }
   bool IsStopping() {
-    absl::MutexLock lock(&mailbox_.mutex);
+    std::lock_guard lock(mailbox_.mutex);
     return mailbox_.stopping;
   }
   bool TakeArrival() {
-    absl::MutexLock lock(&mailbox_.mutex);
+    std::lock_guard lock(mailbox_.mutex);
     return std::exchange(mailbox_.message_arrived, false);
   }
 
   bool Take(v1::WatchResponse message) {
     std::optional<Change> change;
     {
-      absl::MutexLock lock(&copy_mutex_);
+      std::lock_guard lock(copy_mutex_);
       change = snapshot_.Apply(std::move(message));
       if (!change) return false;
       state_.epoch = change->epoch;
       state_.version = change->version;
     }
     listener_(*change);
-    absl::MutexLock lock(&copy_mutex_);
+    std::lock_guard lock(copy_mutex_);
     state_.connected = state_.synced = true;
     state_.stale_since.reset();
+    synced_.notify_all();
     return true;
   }
 
   void NoteEnd() {
     std::string error;
     {
-      absl::MutexLock lock(&mailbox_.mutex);
+      std::lock_guard lock(mailbox_.mutex);
       if (mailbox_.stopping) return;
       error =
           mailbox_.status.ok() ? "the manager ended the stream" : mailbox_.status.error_message();
     }
-    absl::MutexLock lock(&copy_mutex_);
+    std::lock_guard lock(copy_mutex_);
     snapshot_.DropPending();
     if (!state_.stale_since) state_.stale_since = Clock::now();
     state_.connected = false;
@@ -230,7 +214,8 @@ class Client::Impl {
   const Settings settings_;
   const Listener listener_;
   Mailbox mailbox_;
-  mutable absl::Mutex copy_mutex_;
+  mutable std::mutex copy_mutex_;
+  mutable std::condition_variable synced_;
   Snapshot snapshot_ ABSL_GUARDED_BY(copy_mutex_);
   State state_ ABSL_GUARDED_BY(copy_mutex_);
   std::thread thread_;
@@ -244,7 +229,7 @@ void Client::Start() { impl_->Start(); }
 void Client::Stop() { impl_->Stop(); }
 bool Client::Synced() const { return impl_->state().synced; }
 bool Client::WaitSynced(std::chrono::milliseconds timeout) const {
-  return impl_->WaitSynced(absl::FromChrono(timeout));
+  return impl_->WaitSynced(timeout);
 }
 State Client::state() const { return impl_->state(); }
 EntryPtr Client::Find(const v1::ResourceKey& key) const { return impl_->Find(key); }

@@ -27,9 +27,6 @@ namespace krypton::registry {
 
 using EntryPtr = std::shared_ptr<const v1::RegistryEntry>;
 
-// `agent/default/echo`: unique among resources, fit for a map's key and for a log line.
-std::string KeyText(const v1::ResourceKey& key);
-
 // One step of the registry, whole.
 struct Change {
   // The step is a full snapshot: `entries` are all that there is. Its `removed` are still only

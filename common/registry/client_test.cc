@@ -4,12 +4,13 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <deque>
-#include <map>
+#include <functional>
+#include <mutex>
+#include <thread>
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "common/registry/snapshot.h"
 #include "krypton/v1/registry.grpc.pb.h"
 
@@ -20,7 +21,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr absl::Duration kPatience = absl::Seconds(20);
+constexpr std::chrono::seconds kPatience(20);
 
 v1::ResourceKey AgentKey(const std::string& name) {
   v1::ResourceKey key;
@@ -76,20 +77,20 @@ class ScriptedRegistry : public v1::RegistryService::CallbackService {
 
     const v1::WatchRequest& request() const { return request_; }
     void Send(const Message& message) {
-      absl::MutexLock lock(&mutex_);
+      std::unique_lock lock(mutex_);
       queue_.push_back(message.Proto());
       if (queue_.size() == 1) StartWrite(&queue_.front());
     }
     void End(grpc::StatusCode code) { Finish(grpc::Status(code, "as scripted")); }
     void AwaitWritten() {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(
-          +[](std::deque<v1::WatchResponse>* queue) { return queue->empty(); }, &queue_));
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return queue_.empty(); });
     }
 
     void OnWriteDone(bool /*ok*/) override {
-      absl::MutexLock lock(&mutex_);
+      std::unique_lock lock(mutex_);
       queue_.pop_front();
+      changed_.notify_all();
       if (!queue_.empty()) StartWrite(&queue_.front());
     }
     void OnCancel() override { Finish(grpc::Status::CANCELLED); }
@@ -97,33 +98,31 @@ class ScriptedRegistry : public v1::RegistryService::CallbackService {
 
    private:
     const v1::WatchRequest request_;
-    absl::Mutex mutex_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
     std::deque<v1::WatchResponse> queue_;
   };
 
   grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext*,
                                                      const v1::WatchRequest* request) override {
     auto* stream = new Stream(*request);
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock lock(mutex_);
     streams_.push_back(stream);
+    changed_.notify_all();
     return stream;
   }
 
   Stream* AwaitStream() {
-    absl::MutexLock lock(&mutex_);
-    const auto some = +[](std::deque<Stream*>* streams) { return !streams->empty(); };
-    if (!mutex_.AwaitWithTimeout(absl::Condition(some, &streams_), kPatience)) return nullptr;
-    return PopFront();
-  }
-
- private:
-  Stream* PopFront() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, kPatience, [this] { return !streams_.empty(); })) return nullptr;
     Stream* stream = streams_.front();
     streams_.pop_front();
     return stream;
   }
 
-  absl::Mutex mutex_;
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
   std::deque<Stream*> streams_;
 };
 
@@ -136,8 +135,9 @@ class ClientTest : public testing::Test {
                             grpc::InsecureChannelCredentials()),
         Settings{.client = "test", .keys = {}, .max_backoff = std::chrono::milliseconds(100)},
         [this](const Change& change) {
-          absl::MutexLock lock(&mutex_);
+          std::unique_lock lock(mutex_);
           changes_.push_back(change);
+          changed_.notify_all();
         });
     client_->Start();
   }
@@ -151,9 +151,8 @@ class ClientTest : public testing::Test {
   }
 
   Change AwaitChange() {
-    absl::MutexLock lock(&mutex_);
-    const auto some = +[](std::deque<Change>* changes) { return !changes->empty(); };
-    if (!mutex_.AwaitWithTimeout(absl::Condition(some, &changes_), kPatience)) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, kPatience, [this] { return !changes_.empty(); })) {
       ADD_FAILURE() << "no change came; " << client_->state().last_error;
       return {};
     }
@@ -163,17 +162,16 @@ class ClientTest : public testing::Test {
   }
 
   bool Eventually(const std::function<bool()>& holds) {
-    for (int i = 0; i < 2000; ++i) {
-      if (holds()) return true;
-      absl::SleepFor(absl::Milliseconds(10));
-    }
-    return false;
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!holds() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return holds();
   }
 
   int port_ = 0;
   ScriptedRegistry registry_;
   std::unique_ptr<grpc::Server> server_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
   std::deque<Change> changes_;
   std::unique_ptr<Client> client_;
 };
@@ -266,7 +264,7 @@ TEST_F(ClientTest, NothingIsDeliveredAfterStop) {
   AwaitChange();
   client_->Stop();
   client_->Stop();
-  absl::MutexLock lock(&mutex_);
+  std::unique_lock lock(mutex_);
   EXPECT_TRUE(changes_.empty());
 }
 

@@ -2,27 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace krypton::registry {
-namespace {
-
-const char* KindText(v1::ResourceKind kind) {
-  switch (kind) {
-    case v1::RESOURCE_KIND_AGENT:
-      return "agent";
-    case v1::RESOURCE_KIND_MODEL:
-      return "model";
-    default:
-      return "unspecified";
-  }
-}
-
-}  // namespace
-
-std::string KeyText(const v1::ResourceKey& key) {
-  return absl::StrCat(KindText(key.kind()), "/", key.namespace_(), "/", key.name());
-}
 
 std::optional<Change> Snapshot::Apply(v1::WatchResponse message) {
   Collect(message);
@@ -33,14 +13,13 @@ std::optional<Change> Snapshot::Apply(v1::WatchResponse message) {
 void Snapshot::Collect(v1::WatchResponse& message) {
   pending_.full |= message.full();
   for (v1::ResourceKey& key : *message.mutable_removed()) {
-    std::string text = KeyText(key);
-    pending_.entries.erase(text);
-    pending_.removed.insert_or_assign(std::move(text), std::move(key));
+    pending_.entries.erase(key);
+    pending_.removed.insert(std::move(key));
   }
   for (v1::RegistryEntry& entry : *message.mutable_entries()) {
-    std::string text = KeyText(entry.key());
-    pending_.removed.erase(text);
-    pending_.entries.insert_or_assign(std::move(text),
+    pending_.removed.erase(entry.key());
+    v1::ResourceKey key = entry.key();
+    pending_.entries.insert_or_assign(std::move(key),
                                       std::make_shared<const v1::RegistryEntry>(std::move(entry)));
   }
   if (message.has_problems()) {
@@ -57,8 +36,8 @@ Change Snapshot::Commit(std::string epoch, uint64_t version) {
   Pending pending = std::exchange(pending_, {});
   if (pending.full) {
     pending.removed.clear();
-    for (const auto& [text, entry] : entries_) {
-      if (!pending.entries.contains(text)) pending.removed.emplace(text, entry->key());
+    for (const auto& [key, entry] : entries_) {
+      if (!pending.entries.contains(key)) pending.removed.insert(key);
     }
   }
   Change change;
@@ -68,13 +47,13 @@ Change Snapshot::Commit(std::string epoch, uint64_t version) {
   change.problems = std::move(pending.problems);
   change.leader_address = std::move(pending.leader_address);
   change.term = pending.term;
-  for (auto& [text, key] : pending.removed) {
-    if (entries_.erase(text) > 0) change.removed.push_back(std::move(key));
+  for (const v1::ResourceKey& key : pending.removed) {
+    if (entries_.erase(key) > 0) change.removed.push_back(key);
   }
   change.entries.reserve(pending.entries.size());
-  for (auto& [text, entry] : pending.entries) {
+  for (auto& [key, entry] : pending.entries) {
     change.entries.push_back(entry);
-    entries_.insert_or_assign(text, std::move(entry));
+    entries_.insert_or_assign(key, std::move(entry));
   }
   return change;
 }

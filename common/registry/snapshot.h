@@ -5,13 +5,13 @@
 #include <optional>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "common/registry/client.h"
+#include "common/resource/key.h"
 #include "krypton/v1/registry.pb.h"
 
 namespace krypton::registry {
 
-// The copy of the registry, by KeyText. Owned by one thread.
+// The copy of the registry. Owned by one thread.
 class Snapshot {
  public:
   // Takes the next message of the stream. A Change once it was the last chunk; nullopt before.
@@ -19,15 +19,15 @@ class Snapshot {
   // The stream ended: the chunks that were not yet whole are forgotten.
   void DropPending() { pending_ = {}; }
 
-  const absl::flat_hash_map<std::string, EntryPtr>& entries() const { return entries_; }
+  const resource::KeyMap<EntryPtr>& entries() const { return entries_; }
   const std::string& epoch() const { return epoch_; }
   uint64_t version() const { return version_; }
 
  private:
   struct Pending {
     bool full = false;
-    absl::flat_hash_map<std::string, EntryPtr> entries;
-    absl::flat_hash_map<std::string, v1::ResourceKey> removed;
+    resource::KeyMap<EntryPtr> entries;
+    resource::KeySet removed;
     std::shared_ptr<const v1::ManifestProblems> problems;
     std::string leader_address;
     uint64_t term = 0;
@@ -36,7 +36,7 @@ class Snapshot {
   void Collect(v1::WatchResponse& message);
   Change Commit(std::string epoch, uint64_t version);
 
-  absl::flat_hash_map<std::string, EntryPtr> entries_;
+  resource::KeyMap<EntryPtr> entries_;
   std::string epoch_;
   uint64_t version_ = 0;
   Pending pending_;
