@@ -21,6 +21,7 @@ esac
 
 mkdir -p "$cache"
 target=$(mktemp -d "$cache/fresh-$suite-XXXXXX")
+chmod 755 "$target"  # apt reads as another user.
 
 # All that was mounted is unmounted, whatever happens.
 clean_up() {
@@ -47,7 +48,7 @@ take() {
 
 # settings: the environment that says how to reach package sources.
 settings() {
-  env | grep -iE '^(https?_proxy|no_proxy|all_proxy|pip_[a-z_]*|uv_[a-z_]*|go(proxy|sumdb|nosumdb|flags|private)|ssl_cert_(file|dir)|requests_ca_bundle|curl_ca_bundle|npm_config_[a-z_]*)=' || true
+  env | grep -v '^PIP_FIND_LINKS=' | grep -iE '^(https?_proxy|no_proxy|all_proxy|pip_[a-z_]*|uv_[a-z_]*|go(proxy|sumdb|nosumdb|flags|private)|ssl_cert_(file|dir)|requests_ca_bundle|curl_ca_bundle|npm_config_[a-z_]*)=' || true
   if command -v go >/dev/null; then
     for name in GOPROXY GOSUMDB; do printf '%s=%s\n' "$name" "$(go env "$name")"; done
   fi
@@ -58,9 +59,11 @@ debootstrap --variant=minbase --include=ca-certificates,python3-minimal "$suite"
   | awk 'NR % 50 == 0 { print "  " NR " steps" > "/dev/stderr" }' \
   || fail "debootstrap failed"
 
-# The same sources, for the other release.
-for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list; do
-  [ -e "$file" ] && grep -q bookworm\\\|trixie "$file" || continue
+# The same sources as here, for that release, instead of debootstrap's.
+sources=$(grep -lE 'bookworm|trixie' /etc/apt/sources.list /etc/apt/sources.list.d/*.sources \
+  /etc/apt/sources.list.d/*.list 2>/dev/null || true)
+[ -n "$sources" ] && rm -f "$target/etc/apt/sources.list"
+for file in $sources; do
   take "$file"
   sed -i "s/bookworm/$suite/g; s/trixie/$suite/g" "$target$file"
 done
