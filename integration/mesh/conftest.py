@@ -1,6 +1,7 @@
 """Fixtures of the mesh's tests. What a test starts is ended and searched for, even when it fails."""
 
 import os
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +14,8 @@ from harness.mesh import Mesh  # noqa: E402
 from harness.processes import Process, become_subreaper, kill_all, nothing_left  # noqa: E402
 
 become_subreaper()
+# A thousand calls at once are as many sockets.
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 meshes = []  # Those of the test (or file) that runs, for its report.
 
 

@@ -4,7 +4,7 @@ import pytest
 from harness import http
 from harness.load import Traffic, burst, summary
 from harness.mesh import Mesh
-from harness.network import delay_sidecars, own_network
+from harness.network import far_sidecars, own_network
 from harness.processes import SLOW
 
 DELAY = 0.1
@@ -14,8 +14,7 @@ DELAY = 0.1
 def far():
     """A mesh in a namespace of its own: low ports for all but the sidecars, which are far away."""
     try:
-        with own_network():
-            delay_sidecars(int(DELAY * 1000))
+        with own_network(), far_sidecars(DELAY):
             mesh = Mesh(control_plane=False, gateway=["--http-bind-address", "127.0.0.1:8080"])
             for number, kind in enumerate(("manager.grpc", "manager.ops", "gateway.grpc", "gateway.ops")):
                 mesh.addresses[kind] = f"127.0.0.1:{7000 + number}"
