@@ -25,6 +25,8 @@ class Event {
 
   // Wakes the waiter soon (never from inside this call), or makes the next wait return at once.
   void Set();
+  // Ends a wait as if its deadline had passed.
+  void Interrupt() { Wake(); }
   bool is_set() const { return set_; }
   void Reset() { set_ = false; }
 
@@ -33,7 +35,7 @@ class Event {
 
  private:
   struct Timer final : TimerNode {
-    explicit Timer(Event& event) : event(event) {}
+    explicit Timer(Event& owner) : event(owner) {}
     void OnTimer() override;
     Event& event;
   };
@@ -49,7 +51,6 @@ class Event {
   Timer timer_;
   std::coroutine_handle<> waiter_ = nullptr;
   bool set_ = false;
-  bool waking_ = false;
 };
 
 }  // namespace krypton::http

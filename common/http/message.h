@@ -13,9 +13,38 @@ namespace krypton::http {
 // ASCII comparison without case.
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
+// Fields that the front itself looks at, so that nothing compares names twice.
+enum class FieldId : uint8_t {
+  kOther,
+  kAuthorization,
+  kConnection,
+  kContentEncoding,
+  kContentLength,
+  kDate,
+  kExpect,
+  kHost,
+  kKeepAlive,
+  kLocation,
+  kProxyAuthenticate,
+  kProxyAuthorization,
+  kProxyConnection,
+  kTe,
+  kTrailer,
+  kTransferEncoding,
+  kUpgrade,
+  kVia,
+  kXForwardedFor,
+  kXForwardedHost,
+  kXForwardedPrefix,
+  kXForwardedProto,
+};
+
+FieldId Identify(std::string_view name);
+
 struct Field {
   std::string_view name;
   std::string_view value;
+  FieldId id = FieldId::kOther;  // Set by the parsers only.
 };
 
 // Fields in the order received; names repeat. Look-ups ignore case and walk the list, which for the
@@ -32,7 +61,9 @@ class Fields {
   size_t size() const { return fields_.size(); }
   bool empty() const { return fields_.empty(); }
 
-  void Add(std::string_view name, std::string_view value) { fields_.push_back({name, value}); }
+  void Add(std::string_view name, std::string_view value) {
+    fields_.push_back({name, value, Identify(name)});
+  }
   void Clear() { fields_.clear(); }
 
  private:

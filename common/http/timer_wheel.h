@@ -36,35 +36,40 @@ class TimerNode {
 
   TimerNode* next_ = nullptr;
   TimerNode** link_ = nullptr;  // What points at this node, or null outside a slot.
-  uint64_t deadline_tick_ = 0;  // 0: disarmed. May be later than the slot's: then it moves on.
+  uint64_t deadline_tick_ = 0;  // 0: disarmed. May be later than slot_tick_: then it moves on.
+  uint64_t slot_tick_ = 0;      // When its slot is looked at.
 };
 
 class TimerWheel {
  public:
+  static constexpr uint64_t kNoTick = UINT64_MAX;
+
   explicit TimerWheel(TimePoint start) : start_(start) {}
   ~TimerWheel();
 
-  // (Re)arms `node`; kNever disarms. A past deadline fires with the next tick.
-  void Arm(TimerNode& node, TimePoint deadline);
+  // (Re)arms `node`; kNever disarms. A past deadline fires with the next tick. Returns the tick at
+  // which the wheel must be advanced for it, or kNoTick when that is no earlier than before.
+  uint64_t Arm(TimerNode& node, TimePoint deadline);
   void Disarm(TimerNode& node) { node.deadline_tick_ = 0; }
 
   // Fires what is due at `now`.
   void Advance(TimePoint now);
-  // When Advance should run next; kNever while nothing is linked.
-  TimePoint NextWake() const;
+  // The tick at which Advance should run next; kNoTick while nothing is linked.
+  uint64_t NextTick() const;
+  TimePoint TimeOf(uint64_t tick) const { return start_ + kTimerTick * static_cast<int64_t>(tick); }
 
  private:
-  static constexpr int kSlots = 256;  // Of each level: 10 ms (2.5 s) and 2.56 s (11 minutes).
+  static constexpr uint64_t kSlots = 256;  // Of each level: 10 ms (2.5 s) and 2.56 s (11 minutes).
+  using Level = std::array<TimerNode*, kSlots>;
 
-  uint64_t TickOf(TimePoint time) const;
   void Link(TimerNode& node, uint64_t tick);
-  void FireSlot(TimerNode*& slot);
+  void Fire(TimerNode*& slot);
+  void Cascade(TimerNode*& slot);
 
   TimePoint start_;
   uint64_t current_ = 0;  // Every tick up to this one was handled.
-  std::array<TimerNode*, kSlots> near_{};
-  std::array<TimerNode*, kSlots> far_{};
-  int near_count_ = 0;
+  Level near_{};
+  Level far_{};
 };
 
 }  // namespace krypton::http
