@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/http/client.h"
 #include "common/http/exchange.h"
@@ -92,10 +93,14 @@ Task<ForwardResult> Forward(Exchange& exchange, Client& client, ForwardPlan plan
 
 // For a server that cannot meet strangers (cpp-httplib on a Unix socket): reads the whole request
 // (413 above `max_body_bytes`), refuses encoded bodies (415) and upgrades, escapes '%' in header
-// values, forwards, and answers errors itself.
+// values, forwards with a Content-Length also where there is no body (cpp-httplib waits for the end
+// of a POST, PUT, PATCH or DELETE that has none), and answers errors itself.
 struct CollectSettings {
   size_t max_body_bytes = 4 << 20;
   TimePoint deadline = kNever;
+  // As in ForwardPlan; '%' is escaped in these values too.
+  std::vector<Field> set_fields;
+  std::vector<std::string_view> drop_fields;
 };
 Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoint,
                             CollectSettings settings);

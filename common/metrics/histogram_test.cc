@@ -1,0 +1,38 @@
+#include "common/metrics/histogram.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+namespace krypton::metrics {
+namespace {
+
+TEST(HistogramTest, ABoundBelongsToItsBucket) {
+  Histogram histogram({1, 2});
+  for (const double value : {0.5, 1.0, 1.5, 2.0, 2.5}) histogram.Observe(value);
+  const auto collected = histogram.Collect().histogram;
+  ASSERT_EQ(collected.bucket.size(), 3u);
+  EXPECT_EQ(collected.bucket[0].cumulative_count, 2u);
+  EXPECT_EQ(collected.bucket[1].cumulative_count, 4u);
+  EXPECT_EQ(collected.bucket[2].cumulative_count, 5u);
+  EXPECT_EQ(collected.sample_count, 5u);
+  EXPECT_DOUBLE_EQ(collected.sample_sum, 7.5);
+}
+
+TEST(HistogramTest, NoObservationOfManyThreadsIsLost) {
+  Histogram histogram({1});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 1000; ++n) histogram.Observe(0.5);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const auto collected = histogram.Collect().histogram;
+  EXPECT_EQ(collected.sample_count, 4000u);
+  EXPECT_DOUBLE_EQ(collected.sample_sum, 2000);
+}
+
+}  // namespace
+}  // namespace krypton::metrics

@@ -1,0 +1,73 @@
+#include "common/metrics/registry.h"
+
+#include <gtest/gtest.h>
+#include <prometheus/counter.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <set>
+
+#include "common/metrics/exposition.h"
+#include "common/metrics/family.h"
+
+namespace krypton::metrics {
+namespace {
+
+double ValueOf(const Registry& registry, const std::string& name) {
+  for (const auto& family : registry.Collect()) {
+    if (family.name != name) continue;
+    const auto& metric = family.metric.at(0);
+    return family.type == prometheus::MetricType::Counter ? metric.counter.value
+                                                          : metric.gauge.value;
+  }
+  ADD_FAILURE() << name << " is missing";
+  return -1;
+}
+
+TEST(RegistryTest, HasTheNamesOfEveryLinuxClientLibrary) {
+  const Registry registry("test");
+  EXPECT_GT(ValueOf(registry, "process_cpu_seconds_total"), -1);
+  EXPECT_GE(ValueOf(registry, "process_open_fds"), 3);
+  EXPECT_GE(ValueOf(registry, "process_max_fds"), 3);
+  EXPECT_GT(ValueOf(registry, "process_virtual_memory_bytes"), 1e6);
+  ValueOf(registry, "process_virtual_memory_max_bytes");
+  EXPECT_GT(ValueOf(registry, "process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(ValueOf(registry, "process_threads"), 1);
+  const double age =
+      static_cast<double>(time(nullptr)) - ValueOf(registry, "process_start_time_seconds");
+  EXPECT_GE(age, -1.5);
+  EXPECT_LT(age, 600);
+}
+
+TEST(RegistryTest, EachFamilyStandsOnce) {
+  Registry registry("test");
+  CounterFamily::Make(registry, "krypton_a_total", "A.")->Get({{"x", "1"}});
+  CounterFamily::Make(registry, "krypton_a_total", "A.")->Get({{"x", "2"}});
+  prometheus::BuildCounter()
+      .Name("krypton_a_total")
+      .Help("A.")
+      .Register(registry)
+      .Add({{"x", "3"}});
+  std::set<std::string> names;
+  for (const auto& family : registry.Collect()) {
+    EXPECT_TRUE(names.insert(family.name).second) << family.name;
+    if (family.name == "krypton_a_total") {
+      EXPECT_EQ(family.metric.size(), 3u);
+    }
+  }
+}
+
+TEST(RegistryTest, PromtoolFindsNothing) {
+  if (system("command -v promtool >/dev/null") != 0) GTEST_SKIP() << "no promtool here";
+  Registry registry("test");
+  HistogramFamily::Make(registry, "krypton_wait_seconds", "Wait.", {0.1})
+      ->Get({{"agent", "a"}})
+      ->Observe(1);
+  FILE* promtool = popen("promtool check metrics", "w");
+  ASSERT_NE(promtool, nullptr);
+  fputs(Serialize(registry.Collect(), Format::kText).c_str(), promtool);
+  EXPECT_EQ(pclose(promtool), 0);
+}
+
+}  // namespace
+}  // namespace krypton::metrics
