@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "common/config/address.h"
 #include "common/config/duration.h"
 #include "common/config/flags_impl.h"
 #include "common/config/known_environment.h"
@@ -216,9 +217,14 @@ Flags::Flags(std::string program, std::string summary) : impl_(std::make_unique<
 Flags::~Flags() = default;
 
 void Flags::Add(std::string* value, std::string name, std::string help, std::string placeholder) {
+  const bool is_bind_address = name.ends_with("bind-address");
   impl_->Declare(Scalar(
                      std::move(help), std::move(placeholder), *value,
-                     [value](const std::string& text) {
+                     [value, is_bind_address](const std::string& text) {
+                       if (is_bind_address) {
+                         const auto address = ParseHostPort(text);
+                         if (!address.ok()) return address.status();
+                       }
                        *value = text;
                        return absl::OkStatus();
                      },

@@ -34,6 +34,7 @@ void AppendFlag(std::string& out, const FlagEntry& flag) {
   out += Spelling(flag) + "\n";
   std::string help = flag.help;
   if (!flag.default_text.empty()) help += " (default: " + flag.default_text + ")";
+  help += " [" + flag.variable + "]";
   AppendWrapped(out, help, "        ");
 }
 
@@ -77,8 +78,7 @@ std::string Flags::HelpText() const {
   out += "\nFlags:\n" + flags + "  -h, --help\n        this text\n";
   if (impl_->root != nullptr) out += "  --version\n        which build this is\n";
   out +=
-      "\nEach flag can be given by the environment too: --some-name is KRYPTON_SOME_NAME; a flag\n"
-      "wins over its variable.\n";
+      "\nIn brackets: the environment variable that stands for the flag; the flag wins over it.\n";
   for (const auto& [variable, help] : impl_->described_environment) {
     out += "  " + variable + "\n";
     AppendWrapped(out, help, "        ");

@@ -125,6 +125,8 @@ TEST_F(FlagsTest, MistakesEndWithTwoAndTheirName) {
   ExpectUsageError({"--log-format", "xml"}, "auto,text,json");
   ExpectUsageError({"--scaler-target-utilization", "nan"}, "--scaler-target-utilization");
   ExpectUsageError({"stray"}, "stray");
+  ExpectUsageError({"--http-bind-address", "nonsense:port"}, "--http-bind-address");
+  ExpectUsageError({"--http-bind-address", "127.0.0.1:70000"}, "--http-bind-address");
 }
 
 TEST_F(FlagsTest, AVariableThatNobodyKnowsEndsWithTwo) {
@@ -151,7 +153,7 @@ TEST_F(FlagsTest, HelpGoesToStdoutAndNamesEachFlagAndDefault) {
   EXPECT_EQ(stderr_, "");
   for (const char* text : {"Usage: krypton-test", "Tests flags.", "--http-bind-address HOST:PORT",
                            "(default: :8080)", "--[no-]enable-scaler", "(default: 1m)",
-                           "-H, --header", "auto|text|json", "KRYPTON_SOME_NAME"}) {
+                           "-H, --header", "auto|text|json", "[KRYPTON_MAX_HOPS]"}) {
     EXPECT_NE(stdout_.find(text), std::string::npos) << text << " in\n" << stdout_;
   }
 }
