@@ -15,8 +15,9 @@ def far():
     """A mesh in a namespace of its own: low ports for all but the sidecars, which are far away."""
     try:
         with own_network(), far_sidecars(DELAY):
-            mesh = Mesh(control_plane=False, gateway=["--http-bind-address", "127.0.0.1:8080"])
-            for number, kind in enumerate(("manager.grpc", "manager.ops", "gateway.grpc", "gateway.ops")):
+            mesh = Mesh(control_plane=False)
+            for number, kind in enumerate(("manager.grpc", "manager.ops", "gateway.grpc", "gateway.ops",
+                                           "gateway.http")):
                 mesh.addresses[kind] = f"127.0.0.1:{7000 + number}"
             try:
                 mesh.start()

@@ -52,8 +52,8 @@ class Mesh:
             self.start_gateway(f"gateway{number or ''}")
         if self.with_control_plane:
             self.start_component("control_plane", "krypton-control-plane", [
-                "--http-bind-address", "127.0.0.1:0", "--manager-address", self.address("manager", "grpc"),
-                "--gateway-url", self.url])
+                "--http-bind-address", self.bind("control_plane", "http"), "--gateway-url", self.url,
+                "--manager-address", self.address("manager", "grpc")])
         for component in self.components:
             self.wait_ready(component)
         return self
@@ -62,13 +62,17 @@ class Mesh:
 
     def start_component(self, name, binary, flags, wait=True):
         process = Process(name, [
-            BINARIES / binary, *flags, "--grpc-bind-address", self.addresses.get(f"{name}.grpc", "127.0.0.1:0"),
-            "--metrics-bind-address", "127.0.0.1:0", "--ready-file", "{ready}"], self.root)
+            BINARIES / binary, "--grpc-bind-address", self.bind(name, "grpc"),
+            "--metrics-bind-address", self.bind(name, "ops"), "--ready-file", "{ready}", *flags], self.root)
         self.processes.append(process)
         self.components[name] = process
         if wait:
             self.take_addresses(name)
         return process
+
+    def bind(self, name, kind):
+        """A free port the first time; the same one when the component is started again."""
+        return self.addresses.get(f"{name}.{kind}", "127.0.0.1:0")
 
     def take_addresses(self, name):
         for kind, address in self.components[name].ready().items():
@@ -84,7 +88,7 @@ class Mesh:
 
     def start_gateway(self, name):
         return self.start_component(name, "krypton-gateway", [
-            "--http-bind-address", "127.0.0.1:0", "--manager-address", self.address("manager", "grpc"),
+            "--http-bind-address", self.bind(name, "http"), "--manager-address", self.address("manager", "grpc"),
             "--drain-delay", "200ms", *self.flags["gateway"]])
 
     def wait_ready(self, component):
