@@ -140,6 +140,15 @@ def call(address, method="GET", target="/", headers=(), body=None, host="localho
         return connection.call(method, target, headers, body, host)
 
 
+def open_stream(address, target, method="GET", timeout=60.0):
+    """A connection whose answer's head has come: an event stream."""
+    connection = Connection(address, timeout)
+    connection.send(request(method, target, host=address, body=b"" if method == "POST" else None))
+    answer = connection.read_head()
+    assert answer.status == 200 and answer.header("content-type") == "text/event-stream", answer
+    return connection
+
+
 def exchange(address, data, timeout=10.0, end=False):
     """Sends raw bytes; all that comes back until the peer closes or nothing comes for `timeout`."""
     with Connection(address, timeout) as connection:

@@ -1,0 +1,45 @@
+"""Events keep their pace through gateway and sidecar. Alone on the machine: it measures milliseconds."""
+
+import selectors
+import statistics
+import time
+
+from harness.http import open_stream, path
+from harness.processes import SLOW
+
+MESH = {"control_plane": False}
+
+
+def latencies(connections, count):
+    """Seconds from each event's sending to its arrival, for each connection."""
+    selector, found, rest = selectors.DefaultSelector(), [[] for _ in connections], [b""] * len(connections)
+    for number, connection in enumerate(connections):
+        selector.register(connection.socket, selectors.EVENT_READ, number)
+        rest[number] = connection.buffer
+    while any(len(each) < count for each in found):
+        for key, _ in selector.select(10):
+            data = key.fileobj.recv(65536)
+            now = time.monotonic_ns()
+            assert data, "a stream ended early"
+            *lines, rest[key.data] = (rest[key.data] + data).split(b"\n")
+            found[key.data] += [(now - int(line[6:])) / 1e9 for line in lines if line.startswith(b"data: ")]
+    return found
+
+
+def test_each_of_100_events_arrives_within_5_ms_of_direct(mesh):
+    mesh.apply("sse", mode="always-on", maxReplicas=1)
+    (endpoint,) = mesh.wait_replicas("sse", 1)
+    rest = "/sse?count=100&every_ms=20"
+    agent = f"127.0.0.1:{agent_port(mesh, endpoint)}"
+    direct, through = open_stream(agent, rest, "POST"), open_stream(mesh.http, path("default", "sse", rest), "POST")
+    direct_times, through_times = latencies([direct, through], 100)
+    added = sorted(value - statistics.median(direct_times) for value in through_times)
+    assert len(added) == 100 and added[-1] < 0.005 * SLOW, f"the latest came {added[-5:]} s later"
+    direct.close()
+    through.close()
+
+
+def agent_port(mesh, endpoint):
+    (_, line), = mesh.sidecars(endpoint["instance"])
+    parts = line.split(" ")
+    return parts[parts.index("--agent-address") + 1].rpartition(":")[2]
