@@ -13,16 +13,22 @@ MESH = {"control_plane": False}
 def latencies(connections, count):
     """Seconds from each event's sending to its arrival, for each connection."""
     selector, found, rest = selectors.DefaultSelector(), [[] for _ in connections], [b""] * len(connections)
+
+    def take(number, data):
+        now = time.monotonic_ns()
+        *lines, rest[number] = (rest[number] + data).split(b"\n")
+        found[number] += [(now - int(line[6:])) / 1e9 for line in lines if line.startswith(b"data: ")]
+
     for number, connection in enumerate(connections):
         selector.register(connection.socket, selectors.EVENT_READ, number)
-        rest[number] = connection.buffer
+        take(number, connection.buffer)  # What came together with the head.
     while any(len(each) < count for each in found):
-        for key, _ in selector.select(10):
+        ready = selector.select(10)
+        assert ready, f"nothing came for 10 s after {[len(each) for each in found]} events"
+        for key, _ in ready:
             data = key.fileobj.recv(65536)
-            now = time.monotonic_ns()
             assert data, "a stream ended early"
-            *lines, rest[key.data] = (rest[key.data] + data).split(b"\n")
-            found[key.data] += [(now - int(line[6:])) / 1e9 for line in lines if line.startswith(b"data: ")]
+            take(key.data, data)
     return found
 
 
