@@ -44,8 +44,8 @@ struct Replica {
   std::string instance;
   // The generation of the spec that it runs.
   int64_t generation = 0;
-  // The sidecar's host, `127.0.0.1`, or its `host:port`. Where the port is missing the manager takes
-  // the one that the sidecar reports.
+  // The sidecar's host, `127.0.0.1`, or its `host:port`. Where the port is missing the manager
+  // takes the one that the sidecar reports.
   std::string address;
   ReplicaPhase phase = ReplicaPhase::kStarting;
   // For people, when something is wrong: "the agent exited with status 3, is started again in 4 s".

@@ -1,0 +1,85 @@
+#include "manager/scaler/load_book.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace krypton::scaler {
+
+void LoadBook::SetReplicas(const std::vector<NamedReplica>& replicas, bool known_before) {
+  absl::flat_hash_set<absl::string_view> names;
+  for (const NamedReplica& named : replicas) names.insert(named.instance);
+  absl::erase_if(replicas_, [&](const auto& item) {
+    return item.second.named && !names.contains(item.first);
+  });
+  for (const NamedReplica& named : replicas) {
+    Replica& replica = replicas_[named.instance];
+    replica.named = true;
+    replica.draining = named.draining;
+    replica.known_before = replica.known_before || known_before;
+  }
+  known_before_ = known_before_ || (known_before && !replicas.empty());
+}
+
+void LoadBook::ReportReplica(absl::string_view instance, SourcePtr source, double in_flight,
+                             TimePoint last_active) {
+  auto found = replicas_.find(instance);
+  if (found == replicas_.end()) {
+    const auto unknown = std::count_if(replicas_.begin(), replicas_.end(),
+                                       [](const auto& item) { return !item.second.named; });
+    if (static_cast<size_t>(unknown) >= settings_.max_unknown_replicas) return;
+    found = replicas_.try_emplace(std::string(instance)).first;
+  }
+  Replica& replica = found->second;
+  replica.source = std::move(source);
+  replica.in_flight = in_flight;
+  replica.last_active = std::max(replica.last_active, last_active);
+}
+
+void LoadBook::ReportQueue(absl::string_view gateway, SourcePtr source, int waiting,
+                           int in_flight) {
+  if (waiting == 0 && in_flight == 0) {
+    gateways_.erase(gateway);
+    return;
+  }
+  if (!gateways_.contains(gateway) && gateways_.size() >= settings_.max_gateways) return;
+  gateways_[gateway] = {std::move(source), waiting, in_flight};
+}
+
+Load LoadBook::Sum(TimePoint now, TimePoint settled_since) {
+  Load load;
+  const auto expired = [&](const SourcePtr& source) {
+    return now - source->last_seen > settings_.expire_after;
+  };
+  absl::erase_if(gateways_, [&](const auto& item) { return expired(item.second.source); });
+  absl::erase_if(replicas_, [&](const auto& item) {
+    const Replica& replica = item.second;
+    return !replica.named && (replica.source == nullptr || expired(replica.source));
+  });
+  for (const auto& [gateway, queue] : gateways_) {
+    load.waiting += queue.waiting;
+    load.sources += 1;
+    if (now - queue.source->last_seen > settings_.silent_after) load.silent_sources += 1;
+  }
+  for (auto& [instance, replica] : replicas_) {
+    if (!replica.named) continue;
+    load.last_active = std::max(load.last_active, replica.last_active);
+    if (replica.known_before && settled_since != TimePoint::max() &&
+        (replica.source == nullptr || replica.source->first_seen > settled_since)) {
+      load.unsettled = true;
+    }
+    if (replica.source == nullptr || expired(replica.source)) continue;
+    load.sources += 1;
+    if (!replica.draining) load.in_flight += replica.in_flight;
+    if (now - replica.source->last_seen > settings_.silent_after) load.silent_sources += 1;
+  }
+  if (load.demand() > 0) load.last_active = now;
+  return load;
+}
+
+int LoadBook::replicas() const {
+  return static_cast<int>(std::count_if(replicas_.begin(), replicas_.end(),
+                                        [](const auto& item) { return item.second.named; }));
+}
+
+}  // namespace krypton::scaler

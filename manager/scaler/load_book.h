@@ -1,0 +1,83 @@
+// Where the load of one resource comes from, source by source: a sidecar for each replica, and the
+// gateways at which requests wait. Bounded: replicas count only while the registry names them, a
+// gateway only with its last report, and what is silent for too long expires. Belongs to the scaler
+// and is guarded by its lock.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "manager/scaler/policy.h"
+
+namespace krypton::scaler {
+
+// A sidecar or a gateway, for as long as it is known.
+struct Source {
+  TimePoint first_seen;
+  TimePoint last_seen;
+};
+using SourcePtr = std::shared_ptr<const Source>;
+
+class LoadBook {
+ public:
+  struct Settings {
+    // Two missed heartbeats (10 s each) and a margin.
+    std::chrono::milliseconds silent_after{25'000};
+    std::chrono::milliseconds expire_after{90'000};
+    // Kept of replicas that the registry does not name yet.
+    size_t max_unknown_replicas = 64;
+    size_t max_gateways = 256;
+  };
+
+  explicit LoadBook(const Settings& settings) : settings_(settings) {}
+
+  // All replicas that the registry names. `known_before`: they ran before this scaler did.
+  struct NamedReplica {
+    absl::string_view instance;
+    // Has no demand that a new replica could serve.
+    bool draining = false;
+  };
+  void SetReplicas(const std::vector<NamedReplica>& replicas, bool known_before);
+
+  // What a sidecar says. `last_active` of its requests and of the bytes on its streams.
+  void ReportReplica(absl::string_view instance, SourcePtr source, double in_flight,
+                     TimePoint last_active);
+  // What a gateway says; nothing waiting and nothing in flight removes it.
+  void ReportQueue(absl::string_view gateway, SourcePtr source, int waiting, int in_flight);
+
+  // All of it as of `now`; expires what is silent for too long. The load is unsettled when a
+  // replica that was known before has first reported after `settled_since` or never
+  // (TimePoint::max(): does not matter any more).
+  Load Sum(TimePoint now, TimePoint settled_since);
+
+  // Nothing runs and nothing waits: a tick has no need to look.
+  bool quiet() const { return replicas_.empty() && gateways_.empty(); }
+  // That the registry names.
+  int replicas() const;
+  bool known_before() const { return known_before_; }
+
+ private:
+  struct Replica {
+    SourcePtr source;  // Null: has not reported yet.
+    double in_flight = 0;
+    TimePoint last_active{};
+    bool named = false;  // By the registry.
+    bool draining = false;
+    bool known_before = false;
+  };
+  struct Queue {
+    SourcePtr source;
+    int waiting = 0;
+    int in_flight = 0;
+  };
+
+  Settings settings_;
+  bool known_before_ = false;
+  absl::flat_hash_map<std::string, Replica> replicas_;
+  absl::flat_hash_map<std::string, Queue> gateways_;
+};
+
+}  // namespace krypton::scaler

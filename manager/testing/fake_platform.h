@@ -1,0 +1,68 @@
+// A platform that runs nothing: it keeps what it was asked for. Thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/resource/key.h"
+#include "manager/platform/platform.h"
+
+namespace krypton::manager {
+
+class FakePlatform : public platform::Platform {
+ public:
+  absl::Status Start(platform::PlatformListener&) override { return absl::OkStatus(); }
+  void SetReplicas(const v1::ResourceKey& key, int desired) override {
+    std::lock_guard lock(mutex_);
+    desired_[resource::ToString(key)] = desired;
+    ++calls_;
+  }
+  void OnReplicaState(const v1::ResourceKey&, const std::string& instance,
+                      v1::EndpointState state) override {
+    std::lock_guard lock(mutex_);
+    states_[instance] = state;
+  }
+  void ConfirmReplica(const v1::ResourceKey&, const std::string& instance) override {
+    std::lock_guard lock(mutex_);
+    confirmed_.push_back(instance);
+  }
+  absl::StatusOr<std::unique_ptr<platform::LogStream>> ReadLogs(
+      const v1::ResourceKey& key, const platform::LogOptions&) override {
+    return absl::NotFoundError(resource::Describe(key) + " does not exist");
+  }
+  void Stop() override {}
+  void Abort() override {}
+
+  // -1: never asked for.
+  int desired(const std::string& name) const {
+    std::lock_guard lock(mutex_);
+    const auto found = desired_.find(name);
+    return found == desired_.end() ? -1 : found->second;
+  }
+  int calls() const {
+    std::lock_guard lock(mutex_);
+    return calls_;
+  }
+  v1::EndpointState state(const std::string& instance) const {
+    std::lock_guard lock(mutex_);
+    const auto found = states_.find(instance);
+    return found == states_.end() ? v1::ENDPOINT_STATE_UNSPECIFIED : found->second;
+  }
+  std::vector<std::string> confirmed() const {
+    std::lock_guard lock(mutex_);
+    return confirmed_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, int> desired_;
+  std::map<std::string, v1::EndpointState> states_;
+  std::vector<std::string> confirmed_;
+  int calls_ = 0;
+};
+
+}  // namespace krypton::manager
