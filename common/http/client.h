@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,11 +24,10 @@ class Endpoint {
   static absl::StatusOr<Endpoint> Parse(std::string_view address);
 
   const std::string& address() const { return address_; }
+  const std::string& sockaddr_bytes() const { return sockaddr_; }
   bool operator==(const Endpoint& other) const { return address_ == other.address_; }
 
  private:
-  friend class Client;
-  friend class UpstreamConnector;
   std::string address_;
   std::string sockaddr_;  // The bytes of a sockaddr of the kernel.
 };
@@ -72,6 +72,10 @@ class Client {
 
   // Closes the idle connections of an endpoint that has gone (any thread).
   void Forget(const Endpoint& endpoint);
+
+  // Closes all idle connections. Requires: the workers run, and no request is under way. Not from a
+  // worker. Workers::Stop comes after it; the destructor does it too while the workers still run.
+  void Close();
 
   // For forward.cc.
   class Pool;

@@ -125,9 +125,7 @@ void ConnectionCore::BeginRequest() {
 }
 
 void ConnectionCore::EndRequest() {
-  worker().wheel().Disarm(*this);
-  if (watching) socket.Listen(nullptr);
-  watching = false;
+  StopWatching();
   if (shard.settings.on_end) shard.settings.on_end(*state->exchange);
   shard.in_flight.fetch_sub(1, std::memory_order_relaxed);
   serving = false;
@@ -302,6 +300,14 @@ void ConnectionCore::Watch() {
   if (watching || !serving) return;
   watching = true;
   OnReadable();
+}
+
+bool ConnectionCore::draining() const { return shard.draining; }
+
+void ConnectionCore::StopWatching() {
+  worker().wheel().Disarm(*this);
+  if (watching) socket.Listen(nullptr);
+  watching = false;
 }
 
 void ConnectionCore::OnTimer() { Watch(); }

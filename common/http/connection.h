@@ -100,6 +100,8 @@ struct ConnectionCore final : TimerNode, ReadListener {
   void ResumeWatch() {
     if (watching) OnReadable();
   }
+  bool draining() const;
+  void StopWatching();
   // Watches for the client's going away from now on, without waiting for the timer.
   void Watch();
   void OnTimer() override;     // Limits::disconnect_check has passed.

@@ -42,6 +42,10 @@ struct ForwardPlan {
   bool trust_forwarded = false;  // The peer is one of --trusted-proxies: append to what it says.
   std::string_view via = "1.1 krypton";
 
+  // The whole body is held (Exchange::HoldBody): it goes with a Content-Length, whatever framing it
+  // came in; Expect and Upgrade end here.
+  bool collected = false;
+
   // No answer's head by then: kTimedOut. It bounds the whole exchange but for streams: an upgraded
   // connection, or a text/event-stream answer to a GET. kNever: no bound.
   TimePoint deadline = kNever;

@@ -73,6 +73,10 @@ class Fields {
 enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
 
 struct RequestHead {
+  RequestHead() = default;
+  RequestHead(RequestHead&&) = default;  // No copies: the spans would point into the other's bytes.
+  RequestHead& operator=(RequestHead&&) = default;
+
   std::string_view method;  // "GET"; only methods that llhttp knows arrive here.
   std::string_view target;  // Origin-form ("/a/b?c") or "*", as received; never decoded.
   std::string_view path;    // Up to '?'.
@@ -92,6 +96,10 @@ struct RequestHead {
 };
 
 struct ResponseHead {
+  ResponseHead() = default;
+  ResponseHead(ResponseHead&&) = default;
+  ResponseHead& operator=(ResponseHead&&) = default;
+
   int status = 0;
   int version_minor = 1;
   std::string_view reason;

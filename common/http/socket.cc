@@ -248,6 +248,11 @@ void Socket::Interrupt() {
   core_->write_.WakeSoon();
 }
 
+void Socket::Poke() {
+  core_->read_.WakeSoon();
+  core_->write_.WakeSoon();
+}
+
 void Socket::ClearInterrupt() { core_->interrupted_ = false; }
 
 void Socket::Listen(ReadListener* listener) {

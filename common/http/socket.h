@@ -34,13 +34,16 @@ class Buffer;
 // Pieces to write in one call.
 class IoVecs {
  public:
-  static constexpr size_t kMax = 40;
+  static constexpr size_t kMax = 16;
 
   void Add(std::string_view piece) {
     if (!piece.empty()) vecs_[count_++] = {const_cast<char*>(piece.data()), piece.size()};
   }
+  void AddAll(const IoVecs& other) {
+    for (size_t i = other.first_; i < other.count_; ++i) vecs_[count_++] = other.vecs_[i];
+  }
   bool empty() const { return first_ == count_; }
-  bool full() const { return count_ + 4 > kMax; }  // Room is kept for framing.
+  bool full() const { return count_ + 4 >= kMax; }  // Room is kept for a head and framing.
   size_t bytes() const;
   iovec* data() { return &vecs_[first_]; }
   size_t count() const { return count_ - first_; }
@@ -100,6 +103,8 @@ class Socket {
   // From now on every wait ends as kInterrupted, also those that are under way.
   void Interrupt();
   void ClearInterrupt();
+  // Whoever waits looks again: the wait ends as kReady, whether there is anything or not.
+  void Poke();
 
   // Replaces the listener; null takes it away. It hears of edges from now on, once each.
   void Listen(ReadListener* listener);

@@ -87,6 +87,7 @@ class Workers {
   // made them end before (Server::Drain, Server::Stop). Idempotent; not from a worker.
   void Stop();
 
+  bool running() const { return started_ && !stopped_; }
   int size() const;
   Worker& operator[](int index);
   // Runs `function(worker)` once on each worker and waits for all. Not from a worker.

@@ -1,0 +1,74 @@
+// Forwarding: one call of Forward while it runs: the state that its coroutines share. Internal to
+// common/http. The main coroutine sends the head and what has arrived of the body, reads the answer
+// and passes it on; a second one (PumpRequest) exists only while the client's body goes on.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/http/chunked.h"
+#include "common/http/connection.h"
+#include "common/http/forward.h"
+#include "common/http/upstream.h"
+
+namespace krypton::http {
+
+class Tunnel;
+
+class Forwarding final : public CancelListener {
+ public:
+  Forwarding(Exchange& exchange, Client& client, ForwardPlan plan);
+  ~Forwarding();
+
+  Task<ForwardResult> Run();
+  void OnCancelled(Cancelled reason) override;
+
+ private:
+  // One try on one connection.
+  Task<void> Attempt();
+  Task<bool> Acquire(bool fresh);
+  Task<bool> SendRequest();
+  Task<void> PumpRequest();
+  Task<bool> SendPieces(IoVecs pieces);
+  bool SendsChunked() const { return state_.head.framing == Framing::kChunked && !plan_.collected; }
+  Task<void> StopPump();
+
+  // The answer.
+  Task<bool> ReadAnswer();
+  Task<bool> FillAnswer(TimePoint deadline);
+  Task<bool> PassInterim();
+  Task<void> PassAnswer();
+  Task<bool> PassBody(IoVecs vecs);
+  Task<bool> EndStream();
+  Task<void> PassUpgrade();
+  bool GatherAnswer(IoVecs& pieces);
+  bool SwallowAnswer();
+  bool EndsAtEvent();
+
+  void End(ForwardEnd end) { result_.end = end; }
+  void EndInterrupted();
+  bool MayTryAgain() const;
+  TimePoint BodyDeadline() const;
+  void Release();
+
+  Exchange& exchange_;
+  ConnectionCore& core_;
+  RequestState& state_;
+  Client::Pool& pool_;
+  ForwardPlan plan_;
+  ForwardResult result_;
+  HeadLimits limits_;
+  std::unique_ptr<UpstreamConnection> upstream_;
+  BodyDecoder answer_;
+  std::vector<std::string_view> drop_;
+  Event pump_done_;
+  Tunnel* tunnel_ = nullptr;
+  bool pumping_ = false;
+  bool stop_pump_ = false;
+  bool ended_cleanly_ = false;  // The endpoint's connection ended with a FIN.
+  bool drain_stream_ = false;
+  uint32_t tail_ = 0;  // The last bytes of an event stream, to see where an event ends.
+};
+
+}  // namespace krypton::http
