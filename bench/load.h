@@ -1,0 +1,31 @@
+// The load generator's three kinds of load. Each is one thread around one epoll and says what it
+// saw as one line of JSON.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace krypton::bench {
+
+struct LoadSettings {
+  std::string to;  // HOST:PORT
+  std::string target = "/json";
+  std::string host = "bench.local";
+  int connections = 1;
+  double seconds = 1;  // Measured, after the warm-up.
+  double warmup = 0.2;
+  double rate = 0;  // Requests a second, at random moments; 0: each connection one after another.
+};
+
+// Requests over connections that are kept. With a rate, a request's time begins at the moment that
+// was drawn for it, whether or not a connection was free then.
+int RunRequests(const LoadSettings& settings);
+// Streams of events that bear the time at which they were sent.
+int RunEvents(const LoadSettings& settings);
+// Connections that have had one answer each and are held until standard input ends.
+int RunIdle(const LoadSettings& settings);
+
+// The request as it is sent.
+std::string RequestText(const LoadSettings& settings);
+
+}  // namespace krypton::bench
