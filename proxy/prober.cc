@@ -1,0 +1,63 @@
+#include "proxy/prober.h"
+
+#include <utility>
+
+namespace krypton::proxy {
+
+Prober::Prober(http::Worker& worker, http::Client& client, http::Client& watch_client,
+               http::Endpoint agent, Settings settings, std::function<void(bool ready)> on_change)
+    : worker_(worker),
+      client_(client),
+      watch_client_(watch_client),
+      agent_(std::move(agent)),
+      settings_(std::move(settings)),
+      on_change_(std::move(on_change)),
+      hurry_(worker) {}
+
+void Prober::Start() {
+  worker_.Post([this] { worker_.Spawn(Run()); });
+}
+
+void Prober::Stop() {
+  worker_.Post([this] {
+    stopping_ = true;
+    hurry_.Set();
+  });
+}
+
+void Prober::Suspect() {
+  worker_.Post([this] { hurry_.Set(); });
+}
+
+http::Task<void> Prober::Run() {
+  while (!stopping_) {
+    const bool ready = co_await Probe();
+    if (stopping_) co_return;
+    if (ready != ready_) {
+      ready_ = ready;
+      on_change_(ready);
+    }
+    if (ready_) {
+      co_await hurry_.Wait(http::Clock::now() + settings_.watch_interval);
+    } else {
+      // Not an Event: the wheel's 10 ms would be too coarse.
+      co_await worker_.Sleep(settings_.interval);
+    }
+  }
+}
+
+http::Task<bool> Prober::Probe() {
+  if (!settings_.ready_path.empty() && !ready_) {
+    http::Client::Request request;
+    request.target = settings_.ready_path;
+    const http::TimePoint deadline = http::Clock::now() + settings_.timeout;
+    const auto response = co_await client_.Call(agent_, std::move(request), deadline);
+    co_return response.ok() && response->head.status / 100 == 2;
+  }
+  // A connection that is only held would keep a single-threaded agent busy.
+  http::Client& client = ready_ ? watch_client_ : client_;
+  const absl::Status status = co_await client.Probe(agent_, settings_.timeout);
+  co_return status.ok();
+}
+
+}  // namespace krypton::proxy
