@@ -1,15 +1,29 @@
 #include "controlplane/catalog.h"
 
-#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace krypton::controlplane {
 
-Catalog::Catalog() : problems_(std::make_shared<const v1::ManifestProblems>()) {}
+Catalog::Catalog(std::string gateway_url)
+    : gateway_url_(std::move(gateway_url)),
+      problems_(std::make_shared<const v1::ManifestProblems>()) {}
+
+registry::EntryPtr Catalog::WithUrl(const registry::EntryPtr& entry) const {
+  if (gateway_url_.empty() || !entry->has_agent() || !entry->agent().status().url().empty()) {
+    return entry;
+  }
+  auto copy = std::make_shared<v1::RegistryEntry>(*entry);
+  copy->mutable_agent()->mutable_status()->set_url(
+      absl::StrCat(gateway_url_, "/v1/agents/", resource::ToString(entry->key())));
+  return copy;
+}
 
 void Catalog::Apply(const registry::Change& change) {
   const absl::MutexLock lock(&mutex_);
   for (const v1::ResourceKey& key : change.removed) entries_.erase(key);
-  for (const registry::EntryPtr& entry : change.entries) entries_[entry->key()] = entry;
+  for (const registry::EntryPtr& entry : change.entries) entries_[entry->key()] = WithUrl(entry);
   if (change.problems != nullptr) problems_ = change.problems;
   if (!change.removed.empty() || !change.entries.empty()) {
     for (Entries& cached : cached_) cached.reset();

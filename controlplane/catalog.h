@@ -20,7 +20,9 @@ using Problems = std::shared_ptr<const v1::ManifestProblems>;
 
 class Catalog {
  public:
-  Catalog();
+  // `gateway_url` is where users call; it completes an agent's `status.url` that the manager left
+  // empty.
+  explicit Catalog(std::string gateway_url = "");
 
   void Apply(const registry::Change& change);
 
@@ -39,6 +41,9 @@ class Catalog {
   // Of all entries, or of one kind. Made at the first read after a change.
   Entries Select(v1::ResourceKind kind) const;
 
+  registry::EntryPtr WithUrl(const registry::EntryPtr& entry) const;
+
+  const std::string gateway_url_;
   mutable absl::Mutex mutex_;
   Ordered entries_ ABSL_GUARDED_BY(mutex_);
   Problems problems_ ABSL_GUARDED_BY(mutex_);

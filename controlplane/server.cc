@@ -56,6 +56,7 @@ class Server::Impl {
       : settings_(std::move(settings)),
         metrics_(std::make_shared<metrics::Registry>("control-plane")),
         api_metrics_(*metrics_, RouteNames()),
+        catalog_(settings_.gateway_url),
         streams_(settings_.max_streams),
         manager_(v1::ManagerService::NewStub(manager)),
         registry_(manager, {.client = "control-plane", .keys = {}},

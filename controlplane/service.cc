@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/resource/key.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/status.h"
 #include "common/transcode/http_status.h"
 #include "controlplane/explain.h"
@@ -48,6 +49,14 @@ class RefusedStream : public ServerWriteReactor<Response> {
   explicit RefusedStream(const grpc::Status& status) { this->Finish(status); }
   void OnDone() override { delete this; }
 };
+
+// What the manager's answer, or its silence, means to our caller.
+grpc::Status ManagerStatus(const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return status;
+  return rpc::ToGrpc(rpc::Error(
+      absl::StatusCode::kUnavailable, "MANAGER_UNREACHABLE",
+      "the manager cannot be reached, and only it knows this: " + status.error_message()));
+}
 
 // ExplainAgent while it waits for the manager.
 struct Explanation {
@@ -242,8 +251,9 @@ ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
           response->set_summary(
               Summarize(*entry, response->decisions(), std::chrono::system_clock::now()));
         }
-        count(status);
-        reactor->Finish(status);
+        const grpc::Status answer = ManagerStatus(status);
+        count(answer);
+        reactor->Finish(answer);
       });
   return reactor;
 }
