@@ -42,6 +42,11 @@ const T& As(const Message& message) {
   return *DynamicCastToGenerated<T>(&message);
 }
 
+// Whether an Any holds it under the key `value`: what is no object by itself.
+bool HasValueForm(const Message& message) {
+  return message.GetDescriptor()->well_known_type() != Descriptor::WELLKNOWNTYPE_UNSPECIFIED;
+}
+
 // --- Reading ---
 
 absl::Status ReadTimestamp(const JsonValue& json, Message& message) {
@@ -128,19 +133,15 @@ absl::Status ReadAny(const JsonValue& json, Message& message) {
     if (*slot != nullptr) return Wrong(message, "doubled key");
     *slot = &json.items[i];
   }
-  if (url == nullptr || url->kind != Kind::kString || url->text.empty()) {
-    return Wrong(message, "no @type");
-  }
+  if (url == nullptr) return absl::OkStatus();  // Nothing but unknown fields, then.
+  if (url->kind != Kind::kString || url->text.empty()) return Wrong(message, "@type is no URL");
   absl::StatusOr<std::unique_ptr<Message>> inner = NewMessageOf(url->text);
   if (!inner.ok()) return inner.status();
-  const Descriptor& type = *(*inner)->GetDescriptor();
   absl::Status status;
-  if (!IsWellKnown(type)) {
+  if (!HasValueForm(**inner)) {
     status = ReadJsonFields(json, **inner, "@type");
-  } else if (value != nullptr) {
-    status = ReadWellKnown(*value, **inner);
-  } else if (type.full_name() != "google.protobuf.Empty") {
-    status = Wrong(message, "no value");
+  } else {
+    status = value == nullptr ? Wrong(message, "no value") : ReadWellKnown(*value, **inner);
   }
   if (!status.ok()) return status;
   auto& any = As<Any>(message);
@@ -164,7 +165,7 @@ absl::Status AppendAny(const Message& message, std::string& out) {
   out += "{\"@type\":";
   AppendJsonString(any.type_url(), out);
   absl::Status status;
-  if (IsWellKnown(*(*inner)->GetDescriptor())) {
+  if (HasValueForm(**inner)) {
     out += ",\"value\":";
     status = AppendWellKnown(**inner, out);
   } else {

@@ -142,19 +142,16 @@ std::string FormatFloat(float value) { return FormatReal(value); }
 std::string FormatDouble(double value) { return FormatReal(value); }
 
 std::optional<std::string> DecodeBase64(absl::string_view text) {
-  std::string clean;
-  clean.reserve(text.size());
   bool url_safe = false;
   for (const char c : text) {
-    // Abseil would skip any space, and take a dot for padding.
-    if ((absl::ascii_isspace(c) && c != '\r' && c != '\n') || c == '.') return std::nullopt;
+    // Abseil would skip spaces, and take a dot for padding.
+    if (absl::ascii_isspace(c) || c == '.') return std::nullopt;
     if (c == '-' || c == '_') url_safe = true;
-    if (c != '\r' && c != '\n') clean += c;
   }
-  if (url_safe && clean.find_first_of("+/") != std::string::npos) return std::nullopt;
+  if (url_safe && text.find_first_of("+/") != absl::string_view::npos) return std::nullopt;
   std::string bytes;
   const bool ok =
-      url_safe ? absl::WebSafeBase64Unescape(clean, &bytes) : absl::Base64Unescape(clean, &bytes);
+      url_safe ? absl::WebSafeBase64Unescape(text, &bytes) : absl::Base64Unescape(text, &bytes);
   if (!ok) return std::nullopt;
   return bytes;
 }

@@ -30,7 +30,7 @@ std::optional<double> ParseDouble(absl::string_view text);
 std::string FormatFloat(float value);
 std::string FormatDouble(double value);
 
-// Either alphabet, padding optional. Line ends inside are skipped, as Go does.
+// Either alphabet, padding optional.
 std::optional<std::string> DecodeBase64(absl::string_view text);
 // Standard alphabet, padded.
 std::string EncodeBase64(absl::string_view bytes);

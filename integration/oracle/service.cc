@@ -145,7 +145,7 @@ class WaitReactor : public ServerUnaryReactor {
   grpc::Alarm alarm_;
 };
 
-// Negative counts never end.
+// Count -1 never ends; below that it sends nothing, and does not end either.
 class CountReactor : public grpc::ServerWriteReactor<v1::CountItem> {
  public:
   CountReactor(Service& service, const v1::CountRequest& request)
@@ -156,11 +156,15 @@ class CountReactor : public grpc::ServerWriteReactor<v1::CountItem> {
     if (ok) return Next();
     Finish(Status(grpc::StatusCode::CANCELLED, "cancelled"));
   }
-  void OnCancel() override { service_.AddCancelled(); }
+  void OnCancel() override {
+    service_.AddCancelled();
+    if (count_ < -1) Finish(Status::CANCELLED);
+  }
   void OnDone() override { delete this; }
 
  private:
   void Next() {
+    if (count_ < -1) return;
     if (number_ == count_) {
       Finish(fail_ == 0 ? Status::OK
                         : Status(static_cast<grpc::StatusCode>(fail_), "failed as asked"));
