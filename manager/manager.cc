@@ -24,6 +24,24 @@
 
 namespace krypton::manager {
 
+namespace {
+
+absl::Status Check(const ManagerSettings& settings) {
+  const double target = settings.policy.target_utilization;
+  if (!(target > 0 && target <= 1)) {
+    return absl::InvalidArgumentError("--scaler-target-utilization is not above 0 and up to 1");
+  }
+  if (settings.scaler_interval < std::chrono::milliseconds(10)) {
+    return absl::InvalidArgumentError("--scaler-interval is shorter than 10ms");
+  }
+  if (settings.policy.stable_window < settings.scaler_interval) {
+    return absl::InvalidArgumentError("--scaler-stable-window is shorter than --scaler-interval");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 // In the order in which data passes through them; destroyed in the opposite one.
 struct Manager::Parts {
   Parts(ManagerSettings settings_in, PlatformFactory make_platform_in,
@@ -127,6 +145,7 @@ absl::Status Manager::Parts::StartPlatform() {
 
 absl::Status Manager::Start() {
   Parts& parts = *parts_;
+  if (absl::Status status = Check(parts.settings); !status.ok()) return status;
   absl::StatusOr<uint64_t> term = NextTerm(parts.settings.state_dir);
   if (!term.ok()) return term.status();
   parts.term = *term;
