@@ -12,6 +12,11 @@
 namespace krypton::transcode {
 namespace {
 
+// A reference links the protos in, as serving them does.
+[[maybe_unused]] const void* const kLinked[] = {
+    v1::ListAgentsRequest::descriptor(), v1::InvokeRequest::descriptor(),
+    v1::WatchRequest::descriptor(), v1::ListDecisionsRequest::descriptor()};
+
 // The services that share a port with REST; a route of one must not hide one of another.
 const std::vector<std::vector<std::string>>& Ports() {
   static const auto* const kPorts = new std::vector<std::vector<std::string>>{
