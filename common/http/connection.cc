@@ -56,7 +56,7 @@ Task<void> ConnectionCore::Loop() {
           state->started = worker().Now();
           deadline = state->started + limits().head_timeout;
         }
-      } else if (state) {
+      } else if (state && state->reader->untouched()) {
         shard.GiveState(std::move(state));
       }
       continue;

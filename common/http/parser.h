@@ -37,6 +37,8 @@ class HeadReader {
   Step Feed(std::string_view input);
   // Whether a byte of a head was seen (empty lines before it do not count).
   bool started() const { return !bytes_.empty(); }
+  // Nothing at all was seen yet.
+  bool untouched() const { return bytes_.empty() && empty_lines_ == 0; }
 
  private:
   std::optional<Error> CheckGrowth(std::string_view added) const;

@@ -60,12 +60,16 @@ void TimerWheel::Link(TimerNode& node, uint64_t tick) {
   *slot = &node;
 }
 
+// A slot's list stands on its own while it is walked: OnTimer may unlink any node, or arm it again.
+void TimerWheel::TakeSlot(TimerNode*& slot) {
+  walked_ = std::exchange(slot, nullptr);
+  if (walked_) walked_->link_ = &walked_;
+}
+
 void TimerWheel::Fire(TimerNode*& slot) {
-  // The list stands on its own while it is walked: OnTimer may unlink any node, or arm it again.
-  TimerNode* list = std::exchange(slot, nullptr);
-  if (list) list->link_ = &list;
-  while (list) {
-    TimerNode& node = *list;
+  TakeSlot(slot);
+  while (walked_) {
+    TimerNode& node = *walked_;
     node.Unlink();
     if (node.deadline_tick_ == 0) continue;
     if (node.deadline_tick_ > current_) {
@@ -78,10 +82,9 @@ void TimerWheel::Fire(TimerNode*& slot) {
 }
 
 void TimerWheel::Cascade(TimerNode*& slot) {
-  TimerNode* list = std::exchange(slot, nullptr);
-  if (list) list->link_ = &list;
-  while (list) {
-    TimerNode& node = *list;
+  TakeSlot(slot);
+  while (walked_) {
+    TimerNode& node = *walked_;
     node.Unlink();
     if (node.deadline_tick_ != 0) Link(node, std::max(node.deadline_tick_, current_));
   }

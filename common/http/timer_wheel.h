@@ -63,6 +63,7 @@ class TimerWheel {
   using Level = std::array<TimerNode*, kSlots>;
 
   void Link(TimerNode& node, uint64_t tick);
+  void TakeSlot(TimerNode*& slot);
   void Fire(TimerNode*& slot);
   void Cascade(TimerNode*& slot);
 
@@ -70,6 +71,7 @@ class TimerWheel {
   uint64_t current_ = 0;  // Every tick up to this one was handled.
   Level near_{};
   Level far_{};
+  TimerNode* walked_ = nullptr;
 };
 
 }  // namespace krypton::http
