@@ -1,0 +1,106 @@
+#include "manager/platform/local/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace krypton::platform {
+
+UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    fd_ = other.Release();
+  }
+  return *this;
+}
+
+int UniqueFd::Release() { return std::exchange(fd_, -1); }
+
+void UniqueFd::Reset() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+absl::Status ErrnoStatus(std::string_view doing, std::string_view path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, fmt::format("{} {}", doing, path));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) return ErrnoStatus("opening", path);
+  struct stat status;
+  if (fstat(fd.get(), &status) != 0) return ErrnoStatus("reading", path);
+  if (!S_ISREG(status.st_mode)) {
+    return absl::InvalidArgumentError(fmt::format("{} is not a regular file", path));
+  }
+  std::string content;
+  char buffer[64 << 10];
+  for (;;) {
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus("reading", path);
+    if (got == 0) return content;
+    content.append(buffer, static_cast<size_t>(got));
+    if (content.size() > max_bytes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("{} has more than {} bytes", path, max_bytes));
+    }
+  }
+}
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view content) {
+  const std::string temporary = path + ".new";
+  {
+    const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd.valid()) return ErrnoStatus("writing", temporary);
+    for (size_t at = 0; at < content.size();) {
+      const ssize_t wrote = write(fd.get(), content.data() + at, content.size() - at);
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) return ErrnoStatus("writing", temporary);
+      at += static_cast<size_t>(wrote);
+    }
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoStatus("renaming to", path);
+  return absl::OkStatus();
+}
+
+absl::Status EnsureWritableFolder(const std::string& path) {
+  for (size_t at = 1; at <= path.size(); ++at) {
+    if (at < path.size() && path[at] != '/') continue;
+    const std::string part = path.substr(0, at);
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoStatus("making", part);
+  }
+  const std::string probe = path + "/.probe";
+  const UniqueFd fd(open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return ErrnoStatus("writing into", path);
+  unlink(probe.c_str());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator at(path, error), end; !error && at != end;
+       at.increment(error)) {
+    names.push_back(at->path().filename().string());
+  }
+  if (error) return absl::ErrnoToStatus(error.value(), fmt::format("listing {}", path));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void RemoveFolder(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+}  // namespace krypton::platform

@@ -1,0 +1,152 @@
+#include "manager/platform/local/launch.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/config/duration.h"
+#include "fmt/format.h"
+
+namespace krypton::platform {
+namespace {
+
+constexpr std::string_view kInherited[] = {"PATH",
+                                           "HOME",
+                                           "USER",
+                                           "LOGNAME",
+                                           "SHELL",
+                                           "LANG",
+                                           "LANGUAGE",
+                                           "TZ",
+                                           "TERM",
+                                           "TMPDIR",
+                                           "VIRTUAL_ENV",
+                                           "PYTHONPATH",
+                                           "JAVA_HOME",
+                                           "NODE_PATH",
+                                           "GOPATH",
+                                           "TEMP",
+                                           "SSL_CERT_DIR",
+                                           "SSL_CERT_FILE",
+                                           "REQUESTS_CA_BUNDLE"};
+
+class Records {
+ public:
+  void Add(std::string_view name, std::string_view value) {
+    text_.append(name).append("=").append(value).push_back('\0');
+  }
+  std::string Take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+bool HasVariable(const std::vector<std::string>& environment, std::string_view name) {
+  return std::any_of(environment.begin(), environment.end(), [&](const std::string& entry) {
+    return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
+  });
+}
+
+const google::protobuf::RepeatedPtrField<v1::EnvVar>& EnvOf(const resource::Resource& r) {
+  return r.agent() != nullptr ? r.agent()->spec().env() : r.model()->spec().env();
+}
+
+// Later entries win in every program, but none comes twice here.
+std::vector<std::string> AgentEnvironment(const Launch& launch, const LocalSettings& settings) {
+  std::vector<std::string> own;
+  for (const v1::EnvVar& variable : EnvOf(launch.resource)) {
+    // valueFrom has no meaning on one machine.
+    if (!variable.has_value_from()) {
+      own.push_back(fmt::format("{}={}", variable.name(), variable.value()));
+    }
+  }
+  own.push_back(fmt::format("PORT={}", launch.record.agent_port));
+  own.push_back(
+      fmt::format("KRYPTON_PUBLIC_URL={}", PublicUrl(launch.resource, settings.gateway_url)));
+  own.push_back(fmt::format("KRYPTON_INSTANCE={}", launch.record.instance));
+  for (const std::string& entry : launch.inherited) {
+    if (!HasVariable(own, std::string_view(entry).substr(0, entry.find('=')))) {
+      own.push_back(entry);
+    }
+  }
+  if (!HasVariable(own, "PATH")) {
+    own.push_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  }
+  // Into a pipe Python would keep its lines to itself.
+  if (!HasVariable(own, "PYTHONUNBUFFERED")) own.push_back("PYTHONUNBUFFERED=1");
+  return own;
+}
+
+std::vector<std::string> ProxyCommand(const Launch& launch, const LocalSettings& settings) {
+  const resource::Resource& r = launch.resource;
+  std::vector<std::string> command = {settings.proxy_binary};
+  const auto add = [&](std::string_view flag, std::string value) {
+    command.push_back(fmt::format("--{}={}", flag, value));
+  };
+  add("http-bind-address", "127.0.0.1:0");
+  add("metrics-bind-address", "127.0.0.1:0");
+  add("agent-address", fmt::format("127.0.0.1:{}", launch.record.agent_port));
+  add("kind", r.kind() == v1::RESOURCE_KIND_AGENT ? "agent" : "model");
+  add("namespace", r.key().namespace_());
+  add("name", r.key().name());
+  add("instance", launch.record.instance);
+  add("concurrency", std::to_string(r.concurrency()));
+  add("max-streams", std::to_string(r.max_streams()));
+  add("timeout", config::FormatDuration(r.timeout()));
+  add("manager-address", settings.manager_address);
+  add("drain-timeout", config::FormatDuration(launch.record.grace));
+  add("ready-file", launch.folder + "/proxy.json");
+  command.insert(command.end(), settings.proxy_flags.begin(), settings.proxy_flags.end());
+  return command;
+}
+
+}  // namespace
+
+std::vector<std::string> InheritedEnvironment(char** environment) {
+  std::vector<std::string> inherited;
+  for (char** at = environment; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view entry = *at;
+    const std::string_view name = entry.substr(0, entry.find('='));
+    if (name.starts_with("LC_") ||
+        std::find(std::begin(kInherited), std::end(kInherited), name) != std::end(kInherited)) {
+      inherited.emplace_back(entry);
+    }
+  }
+  return inherited;
+}
+
+std::string PublicUrl(const resource::Resource& resource, const std::string& gateway_url) {
+  if (resource.kind() == v1::RESOURCE_KIND_MODEL) return gateway_url + "/v1";
+  return fmt::format("{}/v1/agents/{}", gateway_url, resource::ToString(resource.key()));
+}
+
+std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings) {
+  Records records;
+  records.Add("folder", launch.folder);
+  records.Add("drain-token", launch.drain_token);
+  records.Add("orphan-ms", std::to_string(settings.orphan_timeout.count()));
+  records.Add("grace-ms", std::to_string(launch.record.grace.count()));
+  records.Add("stop-ms", std::to_string(settings.stop_timeout.count()));
+  records.Add("log-bytes", std::to_string(settings.replica_log_bytes));
+  records.Add("agent-folder", launch.work_folder);
+  // The arguments of the pod are there as "$@", for a command that wants them.
+  for (const std::string_view argument :
+       {std::string_view("/bin/sh"), std::string_view("-c"),
+        std::string_view(launch.resource.local_command()), std::string_view("krypton-agent")}) {
+    records.Add("agent-arg", argument);
+  }
+  const auto& arguments = launch.resource.agent() != nullptr
+                              ? launch.resource.agent()->spec().pod().args()
+                              : launch.resource.model()->spec().args();
+  for (const std::string& argument : arguments) records.Add("agent-arg", argument);
+  for (const std::string& entry : AgentEnvironment(launch, settings)) {
+    records.Add("agent-env", entry);
+  }
+  for (const std::string& argument : ProxyCommand(launch, settings)) {
+    records.Add("proxy-arg", argument);
+  }
+  for (const std::string& entry : launch.inherited) records.Add("proxy-env", entry);
+  records.Add("proxy-env", "KRYPTON_DRAIN_TOKEN=" + launch.drain_token);
+  return records.Take();
+}
+
+}  // namespace krypton::platform

@@ -1,0 +1,37 @@
+// From a resource to what its supervisor is told: two command lines, two environments, the limits.
+// Pure; nothing is started here.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/resource/resource.h"
+#include "manager/platform/local/replica_record.h"
+#include "manager/platform/local/settings.h"
+
+namespace krypton::platform {
+
+// What the manager's environment hands on to agents: enough to find programs, a home and a
+// language, and nothing that is the manager's own business.
+std::vector<std::string> InheritedEnvironment(char** environment);
+
+struct Launch {
+  const resource::Resource& resource;
+  const ReplicaRecord& record;
+  // Where the agent's command runs: the manifest's folder.
+  std::string work_folder;
+  // The replica's own.
+  std::string folder;
+  std::string drain_token;
+  // Of InheritedEnvironment.
+  std::vector<std::string> inherited;
+};
+
+// The supervisor's standard input (supervisor/spec.h).
+std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings);
+
+// `<gateway>/v1/agents/<namespace>/<name>`, or `<gateway>/v1` of a model.
+std::string PublicUrl(const resource::Resource& resource, const std::string& gateway_url);
+
+}  // namespace krypton::platform

@@ -1,0 +1,226 @@
+#include "manager/platform/local/local_replica.h"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/config/duration.h"
+#include "common/log/log.h"
+#include "fmt/format.h"
+#include "manager/platform/local/launch.h"
+
+namespace krypton::platform {
+namespace {
+
+constexpr auto kNever = Loop::Clock::time_point::max();
+constexpr std::chrono::milliseconds kProbeTimeout(1000);
+// Beyond what a supervisor needs at most, before it counts as stuck itself.
+constexpr std::chrono::seconds kStuckAfter(5);
+// The kill reaches a supervisor that lives in no time.
+constexpr std::chrono::seconds kKillTime(5);
+
+std::string RandomHex(size_t bytes) {
+  std::string hex;
+  unsigned char random[32];
+  [[maybe_unused]] const ssize_t got = getrandom(random, bytes, 0);
+  for (size_t i = 0; i < bytes; ++i) hex += fmt::format("{:02x}", random[i]);
+  return hex;
+}
+
+}  // namespace
+
+LocalReplica::LocalReplica(const LocalContext& context, const resource::Resource& resource,
+                           int restarts, Events events)
+    : context_(context), events_(std::move(events)), startup_timeout_(resource.startup_timeout()) {
+  record_.instance = RandomHex(12);
+  record_.key = resource.key();
+  record_.uid = resource.metadata().uid();
+  record_.generation = resource.generation();
+  record_.restarts = restarts;
+  record_.start_time = std::chrono::system_clock::now();
+  record_.grace = std::min(std::chrono::ceil<std::chrono::milliseconds>(resource.timeout()),
+                           context.settings.max_drain);
+}
+
+LocalReplica::LocalReplica(const LocalContext& context, ReplicaRecord record,
+                           std::unique_ptr<SupervisorLink> link,
+                           std::chrono::nanoseconds startup_timeout, Events events)
+    : context_(context),
+      record_(std::move(record)),
+      events_(std::move(events)),
+      started_(true),
+      startup_timeout_(startup_timeout) {
+  if (link == nullptr) return;
+  deadline_ = Loop::Clock::now() + startup_timeout_;
+  Attach(std::move(link));
+}
+
+void LocalReplica::Start(const resource::Resource& resource, const std::string& work_folder) {
+  started_ = true;
+  const absl::Status status = TryStart(resource, work_folder);
+  if (!status.ok()) return Fail(fmt::format("cannot be started: {}", status.message()));
+  deadline_ = Loop::Clock::now() + startup_timeout_;
+}
+
+absl::Status LocalReplica::TryStart(const resource::Resource& resource,
+                                    const std::string& work_folder) {
+  const auto port = context_.ports.Pick();
+  if (!port.ok()) return port.status();
+  record_.agent_port = port->number;
+  if (mkdir(folder().c_str(), 0700) != 0) return ErrnoStatus("making", folder());
+  const Launch launch{resource, record_,       work_folder,
+                      folder(), RandomHex(24), context_.environment};
+  auto link = SupervisorLink::Start(context_.loop, context_.settings.supervisor_binary, folder(),
+                                    SupervisorSpec(launch, context_.settings), port->reservation);
+  if (!link.ok()) return link.status();
+  record_.supervisor = (*link)->supervisor();
+  Attach(*std::move(link));
+  const absl::Status written = WriteFileAtomically(folder() + "/replica.json", ToJson(record_));
+  // Without a record the next manager could not adopt it.
+  if (!written.ok()) link_->Kill();
+  return written;
+}
+
+void LocalReplica::Attach(std::unique_ptr<SupervisorLink> link) {
+  link_ = std::move(link);
+  SupervisorLink::Events events;
+  events.on_hello = [this](bool ready, bool ending) {
+    if (ending && phase_ != ReplicaPhase::kFailed) MarkDraining();
+    if (ready && phase_ == ReplicaPhase::kStarting) SetPhase(ReplicaPhase::kRunning);
+    log::Info("replica started",
+              {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
+               {"instance", record_.instance},
+               {"generation", record_.generation},
+               {"pid", link_->agent_pid()},
+               {"port", record_.agent_port}});
+    events_.on_change();
+  };
+  events.on_failure = [this](const std::string& what) { Fail(what); };
+  events.on_gone = [this] { OnGone(); };
+  link_->Listen(std::move(events));
+}
+
+void LocalReplica::SetPhase(ReplicaPhase phase) {
+  phase_ = phase;
+  switch (phase) {
+    case ReplicaPhase::kStarting:
+      deadline_ = Loop::Clock::now() + startup_timeout_;
+      break;
+    case ReplicaPhase::kRunning:
+      message_.clear();
+      deadline_ = kNever;
+      break;
+    case ReplicaPhase::kDraining:
+      deadline_ =
+          Loop::Clock::now() + record_.grace + 2 * context_.settings.stop_timeout + kStuckAfter;
+      break;
+    case ReplicaPhase::kFailed:
+      deadline_ = Loop::Clock::now() + 2 * context_.settings.stop_timeout + kStuckAfter;
+      break;
+  }
+}
+
+void LocalReplica::OnState(v1::EndpointState state) {
+  probe_.reset();
+  const bool ready = state == v1::ENDPOINT_STATE_READY;
+  if (ready && phase_ == ReplicaPhase::kStarting) {
+    SetPhase(ReplicaPhase::kRunning);
+    if (link_ != nullptr) link_->NoteReady();
+    events_.on_change();
+  } else if (!ready && phase_ == ReplicaPhase::kRunning) {
+    SetPhase(ReplicaPhase::kStarting);
+    message_ = "the agent's port is not open";
+    events_.on_change();
+  }
+}
+
+void LocalReplica::Confirm() {
+  if (phase_ != ReplicaPhase::kRunning && phase_ != ReplicaPhase::kStarting) return;
+  if (link_ == nullptr || probe_ != nullptr) return;
+  probe_ = std::make_unique<Probe>(context_.loop, folder(), kProbeTimeout, [this](bool ready) {
+    const std::unique_ptr<Probe> done = std::move(probe_);
+    if (!ready && phase_ == ReplicaPhase::kRunning) {
+      SetPhase(ReplicaPhase::kStarting);
+      message_ = "its sidecar does not answer";
+    } else if (ready && phase_ == ReplicaPhase::kStarting) {
+      SetPhase(ReplicaPhase::kRunning);
+    }
+    events_.on_change();
+  });
+}
+
+void LocalReplica::MarkDraining() {
+  if (phase_ == ReplicaPhase::kDraining) return;
+  SetPhase(ReplicaPhase::kDraining);
+  message_.clear();
+}
+
+void LocalReplica::Drain() {
+  if (link_ != nullptr) link_->Drain(record_.grace);
+}
+
+void LocalReplica::Kill(const std::string& why) {
+  if (link_ != nullptr) link_->Kill();
+  if (!why.empty()) Fail(why);
+  deadline_ = std::min(deadline_, Loop::Clock::now() + kKillTime);
+}
+
+void LocalReplica::OnDeadline() {
+  deadline_ = kNever;
+  if (phase_ == ReplicaPhase::kStarting) {
+    return Kill(fmt::format("did not become ready within {}{}",
+                            config::FormatDuration(startup_timeout_),
+                            message_.empty() ? "" : ": " + message_));
+  }
+  if (link_ == nullptr || phase_ == ReplicaPhase::kRunning) return;
+  log::Warn("supervisor does not react and is ended",
+            {{"instance", record_.instance}, {"pid", record_.supervisor.pid}});
+  link_->KillSupervisor();
+  KillByInstance({record_.instance});
+}
+
+void LocalReplica::Fail(const std::string& why) {
+  // While it is being ended, its end is no failure.
+  if (phase_ == ReplicaPhase::kDraining || phase_ == ReplicaPhase::kFailed) return;
+  SetPhase(ReplicaPhase::kFailed);
+  message_ = why;
+  probe_.reset();
+  log::Warn("replica failed",
+            {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
+             {"instance", record_.instance},
+             {"reason", why}});
+  events_.on_failed();
+}
+
+void LocalReplica::OnGone() {
+  // What its supervisor could not end any more.
+  if (link_->ended_abnormally()) KillByInstance({record_.instance});
+  link_.reset();
+  probe_.reset();
+  deadline_ = kNever;
+  Fail("its supervisor was ended");
+  events_.on_gone();
+}
+
+Replica LocalReplica::Report() const {
+  Replica replica;
+  replica.instance = record_.instance;
+  replica.generation = record_.generation;
+  replica.address = "127.0.0.1";
+  replica.phase = phase_;
+  replica.message = message_;
+  replica.start_time = record_.start_time;
+  replica.restarts = record_.restarts;
+  if (link_ != nullptr && link_->agent_pid() > 0) replica.ref = std::to_string(link_->agent_pid());
+  if (phase_ == ReplicaPhase::kFailed && retry_at_ != Loop::Clock::time_point()) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(retry_at_ - Loop::Clock::now());
+    if (left.count() > 0) {
+      replica.message += fmt::format(", is started again in {} s", left.count());
+    }
+  }
+  return replica;
+}
+
+}  // namespace krypton::platform

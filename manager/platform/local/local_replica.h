@@ -1,0 +1,104 @@
+// One replica of the local platform: its record on disk, its supervisor, and what is known of it.
+// Belongs to the loop's thread. Destroying it lets its processes go on (see SupervisorLink).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/resource/resource.h"
+#include "manager/platform/local/loop.h"
+#include "manager/platform/local/port_picker.h"
+#include "manager/platform/local/probe.h"
+#include "manager/platform/local/replica_record.h"
+#include "manager/platform/local/settings.h"
+#include "manager/platform/local/supervisor_link.h"
+#include "manager/platform/platform.h"
+
+namespace krypton::platform {
+
+// What all replicas of one platform share.
+struct LocalContext {
+  Loop& loop;
+  const LocalSettings& settings;
+  PortPicker& ports;
+  // Of InheritedEnvironment.
+  std::vector<std::string> environment;
+
+  std::string FolderOf(const std::string& instance) const {
+    return settings.state_dir + "/replicas/" + instance;
+  }
+};
+
+class LocalReplica {
+ public:
+  // Called from within: the receiver destroys nothing.
+  struct Events {
+    // Something that Report() says is different.
+    std::function<void()> on_change;
+    // It failed by itself (`phase` is kFailed), and ends.
+    std::function<void()> on_failed;
+    // No process of it is left.
+    std::function<void()> on_gone;
+  };
+
+  // A new one; nothing runs before Start. `restarts`: of the one in whose place it comes.
+  LocalReplica(const LocalContext& context, const resource::Resource& resource, int restarts,
+               Events events);
+  // One that an earlier manager started. `link` is null: it has ended since.
+  LocalReplica(const LocalContext& context, ReplicaRecord record,
+               std::unique_ptr<SupervisorLink> link, std::chrono::nanoseconds startup_timeout,
+               Events events);
+
+  // Takes a millisecond or two. A failure is a failed replica: on_failed.
+  void Start(const resource::Resource& resource, const std::string& work_folder);
+
+  // What its sidecar said.
+  void OnState(v1::EndpointState state);
+  // Asks the sidecar; one that does not answer becomes kStarting.
+  void Confirm();
+  // Marks it; nobody is to be sent there once that is reported. `Drain` follows.
+  void MarkDraining();
+  void Drain();
+  // Ends it now, and calls it failed if `why` is not empty.
+  void Kill(const std::string& why);
+  // To be called when `deadline()` has passed.
+  void OnDeadline();
+  // When something is overdue: to become ready, to end. `max` when nothing is.
+  Loop::Clock::time_point deadline() const { return deadline_; }
+
+  const std::string& instance() const { return record_.instance; }
+  const ReplicaRecord& record() const { return record_; }
+  ReplicaPhase phase() const { return phase_; }
+  // Its processes have ended.
+  bool gone() const { return link_ == nullptr && started_; }
+  // Adopted, and its supervisor has not answered yet.
+  bool awaits_hello() const { return link_ != nullptr && !link_->said_hello(); }
+  std::string folder() const { return context_.FolderOf(record_.instance); }
+
+  Replica Report() const;
+  // Shown while it is failed: when it is started again.
+  void set_retry_at(Loop::Clock::time_point when) { retry_at_ = when; }
+
+ private:
+  absl::Status TryStart(const resource::Resource& resource, const std::string& work_folder);
+  void Attach(std::unique_ptr<SupervisorLink> link);
+  void Fail(const std::string& why);
+  void SetPhase(ReplicaPhase phase);
+  void OnGone();
+
+  const LocalContext& context_;
+  ReplicaRecord record_;
+  Events events_;
+  std::unique_ptr<SupervisorLink> link_;
+  std::unique_ptr<Probe> probe_;
+  bool started_ = false;
+  ReplicaPhase phase_ = ReplicaPhase::kStarting;
+  std::string message_;
+  std::chrono::nanoseconds startup_timeout_{0};
+  Loop::Clock::time_point deadline_ = Loop::Clock::time_point::max();
+  Loop::Clock::time_point retry_at_;
+};
+
+}  // namespace krypton::platform

@@ -1,0 +1,32 @@
+// Where the logs of each resource's replicas are: written by the loop's thread, read by any.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/resource/key.h"
+
+namespace krypton::platform {
+
+struct LogSource {
+  std::string instance;
+  // The replica's folder.
+  std::string folder;
+  // It prints nothing any more.
+  bool ended = false;
+};
+
+class LogDirectory {
+ public:
+  // All sources of the key, oldest first; none: the key is forgotten.
+  void Set(const v1::ResourceKey& key, std::vector<LogSource> sources);
+  std::vector<LogSource> Get(const v1::ResourceKey& key) const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  resource::KeyMap<std::vector<LogSource>> sources_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace krypton::platform

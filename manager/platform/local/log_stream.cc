@@ -1,0 +1,91 @@
+#include "manager/platform/local/log_stream.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace krypton::platform {
+namespace {
+
+// A replica that started since is followed from its first line.
+constexpr int kAllLines = std::numeric_limits<int>::max();
+
+}  // namespace
+
+LocalLogStream::LocalLogStream(const LogDirectory& directory, v1::ResourceKey key,
+                               LogOptions options, WaitFor wait_for)
+    : directory_(directory),
+      key_(std::move(key)),
+      options_(std::move(options)),
+      wait_for_(std::move(wait_for)) {}
+
+LocalLogStream::~LocalLogStream() {
+  if (cancel_) cancel_();
+}
+
+void LocalLogStream::FindSources() {
+  const std::vector<LogSource> present = directory_.Get(key_);
+  for (const LogSource& source : present) {
+    if (!options_.instance.empty() && source.instance != options_.instance) continue;
+    const auto known = sources_.find(source.instance);
+    if (known != sources_.end()) {
+      known->second.ended = source.ended;
+    } else if (first_ || options_.follow) {
+      const int lines = first_ ? std::clamp(options_.tail_lines, 0, 10'000) : kAllLines;
+      sources_.emplace(source.instance, Source{LogTail(source.folder, lines), source.ended, false});
+    }
+  }
+  first_ = false;
+  for (auto& [instance, source] : sources_) {
+    const bool there = std::any_of(present.begin(), present.end(), [&](const LogSource& other) {
+      return other.instance == instance;
+    });
+    // Nothing is added to the past, either.
+    source.ended = source.ended || !there || !options_.follow;
+  }
+}
+
+absl::StatusOr<LogBatch> LocalLogStream::Read(size_t max_bytes) {
+  absl::MutexLock lock(&mutex_);
+  FindSources();
+  // From the one after the last, so that a loud replica does not drown the others.
+  std::vector<std::string> order;
+  for (const auto& [instance, source] : sources_) order.push_back(instance);
+  std::rotate(order.begin(), std::upper_bound(order.begin(), order.end(), last_), order.end());
+  for (const std::string& instance : order) {
+    Source& source = sources_.at(instance);
+    if (source.finished) continue;
+    std::vector<std::string> lines = source.tail.Read(max_bytes);
+    if (lines.empty() && source.ended) {
+      lines = source.tail.ReadRest();
+      source.finished = true;
+    }
+    if (lines.empty()) continue;
+    last_ = instance;
+    return LogBatch{instance, std::move(lines), false};
+  }
+  const bool all_finished = std::all_of(sources_.begin(), sources_.end(),
+                                        [](const auto& s) { return s.second.finished; });
+  // While one follows, a replica may still come, but not for a resource that is gone.
+  const bool end = all_finished && (!options_.follow || directory_.Get(key_).empty());
+  return LogBatch{"", {}, end};
+}
+
+bool LocalLogStream::Readable() {
+  absl::MutexLock lock(&mutex_);
+  FindSources();
+  bool open = false;
+  for (auto& [instance, source] : sources_) {
+    if (source.finished) continue;
+    if (source.ended || source.tail.Readable()) return true;
+    open = true;
+  }
+  return !open && (!options_.follow || directory_.Get(key_).empty());
+}
+
+void LocalLogStream::WhenReadable(std::function<void()> ready) {
+  if (cancel_) cancel_();
+  cancel_ = wait_for_([this] { return Readable(); }, std::move(ready));
+}
+
+}  // namespace krypton::platform

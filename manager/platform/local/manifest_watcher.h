@@ -1,0 +1,94 @@
+// Reads the manifests and says when one is new, different or gone: inotify as the hint, a scan as
+// the truth. A file that is being written is left alone until its writer closes it or pauses; one
+// that vanishes must stay away for a moment before it counts as gone (editors move the old one
+// aside first). A folder that does not exist yet, or is replaced, is looked for. A change takes
+// effect within a second. Belongs to the loop's thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "manager/platform/local/files.h"
+#include "manager/platform/local/loop.h"
+
+namespace krypton::platform {
+
+struct FileChange {
+  enum class Kind { kRead, kUnreadable, kGone };
+  std::string path;
+  Kind kind = Kind::kRead;
+  // The file's bytes, or why they cannot be had.
+  std::string text;
+};
+
+class ManifestWatcher {
+ public:
+  struct Settings {
+    // After the first sign of a change: what belongs together arrives together.
+    std::chrono::milliseconds debounce{50};
+    std::chrono::milliseconds writer_pause{400};
+    std::chrono::milliseconds gone_after{300};
+    // How often to look without any sign: for a folder that does not exist, and for the others, in
+    // case their file system gives no signs.
+    std::chrono::milliseconds poll_missing{300};
+    std::chrono::milliseconds poll{5000};
+    size_t max_file_bytes = 4 << 20;
+  };
+  // In the order of their paths.
+  using OnChanges = std::function<void(std::vector<FileChange>)>;
+
+  // `paths`: folders (their *.yaml and *.yml, not deeper) or single files.
+  ManifestWatcher(Loop& loop, std::vector<std::string> paths, Settings settings,
+                  OnChanges on_changes);
+  ~ManifestWatcher();
+
+  // Reads everything once; on_changes is called before this returns, if there is anything.
+  void Start();
+  // A file that was there before this began: that it is gone will be said.
+  void Expect(const std::string& path);
+
+ private:
+  // What stat says of a file; another value is another content.
+  struct Signature {
+    uint64_t device = 0, inode = 0, size = 0;
+    int64_t modified_ns = 0, changed_ns = 0;
+    friend bool operator==(const Signature&, const Signature&) = default;
+  };
+  struct Known {
+    std::optional<Signature> signature;
+    std::optional<Loop::Clock::time_point> missing_since;
+  };
+  struct Writing {
+    Loop::Clock::time_point last;
+  };
+
+  void OnEvents();
+  void ScheduleScan(std::chrono::milliseconds delay);
+  void Scan();
+  // The files that exist, and whether every path does.
+  std::set<std::string> FindFiles(bool* complete);
+  void WatchFolder(const std::string& folder);
+  void ScanFile(const std::string& path, std::vector<FileChange>* changes);
+  void ScanMissing(const std::set<std::string>& found, std::vector<FileChange>* changes);
+
+  Loop& loop_;
+  const std::vector<std::string> paths_;
+  const Settings settings_;
+  const OnChanges on_changes_;
+  UniqueFd inotify_;
+  // By watch descriptor.
+  std::map<int, std::string> folders_;
+  std::map<std::string, Known> known_;
+  std::map<std::string, Writing> writing_;
+  // Changed for sure, whatever stat says.
+  std::set<std::string> dirty_;
+  Loop::TimerId timer_ = 0;
+  Loop::Clock::time_point scan_at_ = Loop::Clock::time_point::max();
+};
+
+}  // namespace krypton::platform
