@@ -60,7 +60,8 @@ LocalReplica::LocalReplica(const LocalContext& context, ReplicaRecord record,
 void LocalReplica::Start(const resource::Resource& resource, const std::string& work_folder) {
   started_ = true;
   const absl::Status status = TryStart(resource, work_folder);
-  if (!status.ok()) return Fail(fmt::format("cannot be started: {}", status.message()));
+  if (!status.ok())
+    return Fail(fmt::format("cannot be started: {}", std::string(status.message())));
   deadline_ = Loop::Clock::now() + startup_timeout_;
 }
 
