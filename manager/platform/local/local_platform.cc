@@ -30,9 +30,13 @@ std::string Absolute(const std::string& path) {
   return error ? path : absolute;
 }
 
-// A program is found in PATH when its name has no slash.
+// A name without a slash is looked for beside this program, then in PATH.
 std::string FindProgram(const std::string& name) {
   if (name.find('/') != std::string::npos) return Absolute(name);
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::string beside = (self.parent_path() / name).string();
+  if (!error && access(beside.c_str(), X_OK) == 0) return beside;
   const char* path = getenv("PATH");
   std::string_view rest = path == nullptr ? "" : path;
   while (!rest.empty()) {

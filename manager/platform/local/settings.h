@@ -13,7 +13,8 @@ struct LocalSettings {
   // Folders of manifests, or single files.
   std::vector<std::string> manifests;
   // Everything that must survive the manager: identities, replicas, logs.
-  std::string state_dir;
+  std::string state_dir = "/var/lib/krypton";
+  // Without a slash: beside the manager's own program, or in PATH.
   std::string proxy_binary = "krypton-proxy";
   std::string supervisor_binary = "krypton-supervisor";
   // Where sidecars report: the manager's gRPC address.

@@ -1,0 +1,53 @@
+// A PlatformListener for tests that remembers what it was told, and waits for what a test expects.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "common/resource/resource.h"
+#include "manager/platform/platform.h"
+
+namespace krypton::platform::testing {
+
+class Recorder : public PlatformListener {
+ public:
+  void OnResource(std::shared_ptr<const resource::Resource> resource) override;
+  void OnResourceDeleted(const v1::ResourceKey& key) override;
+  void OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) override;
+  void OnManifestProblems(std::vector<v1::ManifestProblem> problems) override;
+  void OnSynced() override;
+
+  // Called on the platform's thread with each report, before it is recorded.
+  std::function<void(const v1::ResourceKey&, const std::vector<Replica>&)> on_replicas;
+
+  // All by "namespace/name".
+  std::shared_ptr<const resource::Resource> resource(const std::string& name) const;
+  std::vector<Replica> replicas(const std::string& name) const;
+  // Those in this phase.
+  std::vector<Replica> replicas(const std::string& name, ReplicaPhase phase) const;
+  std::vector<v1::ManifestProblem> problems() const;
+  bool synced() const;
+  // Every instance that was ever reported.
+  std::set<std::string> instances() const;
+
+  // Waits until the condition holds, checked after each call of the platform; false after 20 s.
+  // What was last known is printed then.
+  bool Wait(const std::function<bool()>& condition) const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<const resource::Resource>> resources_;
+  std::map<std::string, std::vector<Replica>> replicas_;
+  std::vector<v1::ManifestProblem> problems_;
+  std::set<std::string> instances_;
+  bool synced_ = false;
+};
+
+const char* Name(ReplicaPhase phase);
+
+}  // namespace krypton::platform::testing
