@@ -18,6 +18,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "gateway/affinity.h"
+#include "gateway/agent_card.h"
 #include "gateway/endpoint.h"
 #include "gateway/metrics.h"
 #include "gateway/policy.h"
@@ -115,6 +116,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   const v1::ResourceKey& key() const { return key_; }
   ResourceMetrics& metrics() const { return *metrics_; }
   const std::shared_ptr<ResourceMetrics>& shared_metrics() const { return metrics_; }
+  AgentCards& cards() { return cards_; }
 
   // --- By the registry's thread ---
   // Returns the addresses of endpoints that are gone.
@@ -183,6 +185,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   const Settings settings_;
   const std::shared_ptr<ResourceMetrics> metrics_;
   const LoadListener on_load_;
+  AgentCards cards_;
   // A report is due and its listener knows.
   std::atomic<bool> load_noted_{false};
 

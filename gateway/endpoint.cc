@@ -1,6 +1,7 @@
 #include "gateway/endpoint.h"
 
 #include <algorithm>
+#include <climits>
 
 namespace krypton::gateway {
 namespace {
@@ -36,20 +37,22 @@ EndpointPtr ChooseEndpoint(const std::vector<EndpointPtr>& endpoints, const Wish
   }
   const Endpoint* avoid = wish.avoid;
   if (avoid != nullptr && !ServesBeside(endpoints, avoid)) avoid = nullptr;
-  const EndpointPtr* best = nullptr;
+  int fewest = INT_MAX;
   uint32_t equals = 0;
   for (const EndpointPtr& endpoint : endpoints) {
     if (!suits(*endpoint) || endpoint.get() == avoid) continue;
-    if (best == nullptr || endpoint->load.in_flight < (*best)->load.in_flight) {
-      best = &endpoint;
-      equals = 1;
-    } else if (endpoint->load.in_flight == (*best)->load.in_flight) {
-      // Each of n equals stays with chance 1/n.
-      random = random * 1664525 + 1013904223;
-      if ((random >> 16) % ++equals == 0) best = &endpoint;
-    }
+    if (endpoint->load.in_flight < fewest) equals = 0;
+    if (endpoint->load.in_flight > fewest) continue;
+    fewest = endpoint->load.in_flight;
+    ++equals;
   }
-  return best != nullptr ? *best : nullptr;
+  if (equals == 0) return nullptr;
+  uint32_t turn = random % equals;
+  for (const EndpointPtr& endpoint : endpoints) {
+    if (!suits(*endpoint) || endpoint.get() == avoid) continue;
+    if (endpoint->load.in_flight == fewest && turn-- == 0) return endpoint;
+  }
+  return nullptr;
 }
 
 bool AnyFree(const std::vector<EndpointPtr>& endpoints, TimePoint now, const Endpoint* but) {

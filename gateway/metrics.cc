@@ -26,7 +26,6 @@ struct Families {
         retries(metrics::CounterFamily::Make(
             registry, "krypton_gateway_retries_total",
             "Calls sent again, to another replica or from the queue, by the reason.")) {
-    series.Add(invocations);
     series.Add(durations);
     series.Add(waits);
     series.Add(cold_starts);
@@ -45,8 +44,6 @@ struct Families {
 
 namespace {
 
-constexpr int kUsualStatus = 200;
-
 metrics::Labels With(metrics::Labels labels, const char* name, std::string value) {
   labels.emplace(name, std::move(value));
   return labels;
@@ -54,31 +51,19 @@ metrics::Labels With(metrics::Labels labels, const char* name, std::string value
 
 }  // namespace
 
-ResourceMetrics::ResourceMetrics(std::shared_ptr<Families> families, std::string name_space,
-                                 std::string name)
-    : families_(std::move(families)), namespace_(std::move(name_space)), name_(std::move(name)) {
-  const metrics::Labels labels = {{"agent", name_}, {"namespace", namespace_}};
-  duration_ = families_->durations->Get(labels);
-  wait_ = families_->waits->Get(labels);
-  cold_starts_ = families_->cold_starts->Get(labels);
-  for (size_t i = 0; i < retries_.size(); ++i) {
-    retries_[i] = families_->retries->Get(With(labels, "reason", kRetryReasons[i]));
-  }
-  for (size_t i = 0; i < stages_.size(); ++i) {
-    stages_[i] = families_->stages->Get(With(labels, "stage", kStages[i]));
-  }
-  AddCounter(kUsualStatus);  // So that rates have a baseline.
-}
+InvocationCounters::InvocationCounters(std::shared_ptr<metrics::CounterFamily> family,
+                                       std::string name_space, std::string name)
+    : family_(std::move(family)), namespace_(std::move(name_space)), name_(std::move(name)) {}
 
-void ResourceMetrics::CountInvocation(int status) {
-  if (prometheus::Counter* counter = FindCounter(status)) {
+void InvocationCounters::Count(int status) {
+  if (prometheus::Counter* counter = Find(status)) {
     counter->Increment();
   } else {
-    AddCounter(status)->Increment();
+    Add(status)->Increment();
   }
 }
 
-prometheus::Counter* ResourceMetrics::FindCounter(int status) const {
+prometheus::Counter* InvocationCounters::Find(int status) const {
   for (const StatusCounter& known : statuses_) {
     const int its = known.status.load(std::memory_order_acquire);
     if (its == status) return known.counter.get();
@@ -87,10 +72,10 @@ prometheus::Counter* ResourceMetrics::FindCounter(int status) const {
   return nullptr;
 }
 
-std::shared_ptr<prometheus::Counter> ResourceMetrics::AddCounter(int status) {
+std::shared_ptr<prometheus::Counter> InvocationCounters::Add(int status) {
   std::lock_guard lock(adding_);
   if (retired_) return std::make_shared<prometheus::Counter>();
-  auto counter = families_->invocations->Get(
+  auto counter = family_->Get(
       {{"agent", name_}, {"namespace", namespace_}, {"status", std::to_string(status)}});
   for (StatusCounter& known : statuses_) {
     const int its = known.status.load(std::memory_order_relaxed);
@@ -103,6 +88,31 @@ std::shared_ptr<prometheus::Counter> ResourceMetrics::AddCounter(int status) {
   return counter;
 }
 
+void InvocationCounters::Retire() {
+  std::lock_guard lock(adding_);
+  retired_ = true;
+  family_->RemoveMatching({{"agent", name_}, {"namespace", namespace_}});
+}
+
+ResourceMetrics::ResourceMetrics(std::shared_ptr<Families> families, std::string name_space,
+                                 std::string name)
+    : families_(std::move(families)),
+      namespace_(std::move(name_space)),
+      name_(std::move(name)),
+      invocations_(families_->invocations, namespace_, name_) {
+  const metrics::Labels labels = {{"agent", name_}, {"namespace", namespace_}};
+  families_->invocations->Get(With(labels, "status", "200"));  // So that rates have a baseline.
+  duration_ = families_->durations->Get(labels);
+  wait_ = families_->waits->Get(labels);
+  cold_starts_ = families_->cold_starts->Get(labels);
+  for (size_t i = 0; i < retries_.size(); ++i) {
+    retries_[i] = families_->retries->Get(With(labels, "reason", kRetryReasons[i]));
+  }
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    stages_[i] = families_->stages->Get(With(labels, "stage", kStages[i]));
+  }
+}
+
 void ResourceMetrics::ObserveStart(const StartStages& stages) {
   stages_[0]->Observe(stages.decide);
   stages_[1]->Observe(stages.start);
@@ -110,14 +120,19 @@ void ResourceMetrics::ObserveStart(const StartStages& stages) {
 }
 
 void ResourceMetrics::Retire() {
-  std::lock_guard lock(adding_);
-  retired_ = true;
+  invocations_.Retire();
   families_->series.Remove(namespace_, name_);
 }
 
 GatewayMetrics::GatewayMetrics(metrics::Registry& registry)
     : families_(std::make_shared<Families>(registry)),
-      unknown_(std::make_shared<ResourceMetrics>(families_, kUnknownLabel, kUnknownLabel)) {}
+      unknown_(std::make_unique<InvocationCounters>(families_->invocations, kUnknownLabel,
+                                                    kUnknownLabel)) {
+  families_->invocations->Get(
+      {{"agent", kUnknownLabel}, {"namespace", kUnknownLabel}, {"status", "404"}});
+}
+
+GatewayMetrics::~GatewayMetrics() = default;
 
 std::shared_ptr<ResourceMetrics> GatewayMetrics::For(const v1::ResourceKey& key) const {
   return std::make_shared<ResourceMetrics>(families_, key.namespace_(), key.name());

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "common/metrics/family.h"
 #include "common/metrics/registry.h"
 #include "gateway/endpoint.h"
@@ -27,22 +28,15 @@ inline constexpr std::array<const char*, 4> kStages = {"decide", "start", "ready
 
 struct Families;
 
-// The series of one agent. Held by its dispatcher and by the requests that count in it; outlives
-// the agent as long as one of them does. Any thread.
-class ResourceMetrics {
+// krypton_invocations_total of one agent, by status: each status' counter is looked up once. Any
+// thread.
+class InvocationCounters {
  public:
-  ResourceMetrics(std::shared_ptr<Families> families, std::string name_space, std::string name);
+  InvocationCounters(std::shared_ptr<metrics::CounterFamily> family, std::string name_space,
+                     std::string name);
 
-  void CountInvocation(int status);
-  void ObserveDuration(double seconds) { duration_->Observe(seconds); }
-  void ObserveWait(double seconds) { wait_->Observe(seconds); }
-  void CountRetry(RetryReason reason) { retries_[static_cast<int>(reason)]->Increment(); }
-  void CountColdStart() { cold_starts_->Increment(); }
-  // What the manager measured of a start, and the gateway's own last stage.
-  void ObserveStart(const StartStages& stages);
-  void ObserveFirstByte(double seconds) { stages_[3]->Observe(seconds); }
-
-  // The agent is deleted: its series leave /metrics, and none comes back.
+  void Count(int status);
+  // Its series have left /metrics, and none comes back.
   void Retire();
 
  private:
@@ -51,15 +45,40 @@ class ResourceMetrics {
     std::atomic<int> status{0};
     std::shared_ptr<prometheus::Counter> counter;
   };
-  prometheus::Counter* FindCounter(int status) const;
-  std::shared_ptr<prometheus::Counter> AddCounter(int status);
+  prometheus::Counter* Find(int status) const;
+  std::shared_ptr<prometheus::Counter> Add(int status);
 
-  const std::shared_ptr<Families> families_;
+  const std::shared_ptr<metrics::CounterFamily> family_;
   const std::string namespace_;
   const std::string name_;
   std::array<StatusCounter, 12> statuses_;
   std::mutex adding_;  // Of a status, and retirement.
-  bool retired_ = false;
+  bool retired_ ABSL_GUARDED_BY(adding_) = false;
+};
+
+// The series of one agent. Held by its dispatcher and by the requests that count in it; outlives
+// the agent as long as one of them does. Any thread.
+class ResourceMetrics {
+ public:
+  ResourceMetrics(std::shared_ptr<Families> families, std::string name_space, std::string name);
+
+  void CountInvocation(int status) { invocations_.Count(status); }
+  void ObserveDuration(double seconds) { duration_->Observe(seconds); }
+  void ObserveWait(double seconds) { wait_->Observe(seconds); }
+  void CountRetry(RetryReason reason) { retries_[static_cast<int>(reason)]->Increment(); }
+  void CountColdStart() { cold_starts_->Increment(); }
+  // What the manager measured of a start, and the gateway's own last stage.
+  void ObserveStart(const StartStages& stages);
+  void ObserveFirstByte(double seconds) { stages_[3]->Observe(seconds); }
+
+  // The agent is deleted: its series leave /metrics.
+  void Retire();
+
+ private:
+  const std::shared_ptr<Families> families_;
+  const std::string namespace_;
+  const std::string name_;
+  InvocationCounters invocations_;
   std::shared_ptr<metrics::Histogram> duration_;
   std::shared_ptr<metrics::Histogram> wait_;
   std::shared_ptr<prometheus::Counter> cold_starts_;
@@ -67,18 +86,19 @@ class ResourceMetrics {
   std::array<std::shared_ptr<metrics::Histogram>, kStages.size()> stages_;
 };
 
-// Makes them. Must not outlive the registry's collection; one a process.
+// Makes them; one a process.
 class GatewayMetrics {
  public:
   explicit GatewayMetrics(metrics::Registry& registry);
+  ~GatewayMetrics();
 
   std::shared_ptr<ResourceMetrics> For(const v1::ResourceKey& key) const;
   // For requests that reach no resource.
-  ResourceMetrics& unknown() { return *unknown_; }
+  void CountUnknown(int status) { unknown_->Count(status); }
 
  private:
   std::shared_ptr<Families> families_;
-  std::shared_ptr<ResourceMetrics> unknown_;
+  std::unique_ptr<InvocationCounters> unknown_;
 };
 
 }  // namespace krypton::gateway

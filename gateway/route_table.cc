@@ -27,8 +27,11 @@ void RouteTable::Apply(const registry::Change& change) {
       models_.insert_or_assign(resource::ToString(entry->key()), entry);
     }
   }
-  std::lock_guard lock(mutex_);
-  registry_version_ = change.version;
+  {
+    std::lock_guard lock(mutex_);
+    registry_version_ = change.version;
+  }
+  synced_.store(true, std::memory_order_release);
 }
 
 void RouteTable::ApplyAgent(const v1::RegistryEntry& entry, const resource::Resource& resource) {

@@ -5,6 +5,7 @@
 // else by any thread. When the manager is gone the last table stays.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <shared_mutex>
@@ -37,6 +38,8 @@ class RouteTable {
   // Ordered by namespace and name.
   std::vector<DispatcherPtr> Agents() const;
   uint64_t registry_version() const;
+  // A snapshot was applied.
+  bool synced() const { return synced_.load(std::memory_order_acquire); }
 
   // A model's entry, as the registry has it. Its requests' routes are not this table's yet; its id
   // can be listed.
@@ -63,6 +66,7 @@ class RouteTable {
   const Dispatcher::LoadListener on_load_;
   const std::function<void(const http::Endpoint&)> forget_;
 
+  std::atomic<bool> synced_{false};
   mutable std::shared_mutex mutex_;
   ByName<DispatcherPtr> agents_ ABSL_GUARDED_BY(mutex_);
   ByName<registry::EntryPtr> models_ ABSL_GUARDED_BY(mutex_);

@@ -178,6 +178,12 @@ absl::StatusOr<std::string> Server::Start() {
   return bound;
 }
 
+void Server::Adopt(Worker& worker, int fd, std::string peer) {
+  ServerShard& shard = *impl_->shards[static_cast<size_t>(worker.index())];
+  shard.connections.fetch_add(1, std::memory_order_relaxed);
+  shard.Adopt(fd, std::move(peer));
+}
+
 void Server::BeginDrain(bool keep_listening) {
   if (!impl_->started) return;
   if (!keep_listening) impl_->StopAccepting();

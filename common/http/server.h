@@ -55,6 +55,10 @@ class Server {
   // "127.0.0.1:40123"; a port in use is an error that names it.
   absl::StatusOr<std::string> Start();
 
+  // Serves one end of a socket pair, non-blocking, as if `peer` had connected (local_call.h). On
+  // `worker`.
+  void Adopt(Worker& worker, int fd, std::string peer);
+
   // From now on answers carry `Connection: close`, and idle connections are closed. Returns at
   // once. With `keep_listening` new connections are still served (a gateway whose load balancer
   // learns).

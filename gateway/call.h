@@ -1,0 +1,71 @@
+// The third and fourth step of one request: waits for a slot at a replica and forwards, and does
+// both again where verdict.h says so. Lives in its request's coroutine, on its worker.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "common/http/exchange.h"
+#include "common/http/forward.h"
+#include "gateway/dispatcher.h"
+#include "gateway/gateway.h"
+#include "gateway/route.h"
+#include "gateway/verdict.h"
+#include "gateway/waiting.h"
+
+namespace krypton::gateway {
+
+class Call {
+ public:
+  Call(Gateway& gateway, http::Exchange& exchange, const Route& route, DispatcherPtr dispatcher);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // From the queue to the last byte: afterwards the client has its answer, or is gone.
+  http::Task<void> Run();
+  // In the agent's series.
+  void Count() const;
+
+ private:
+  // A slot, at once or after a wait. nullopt: there is one; otherwise the error to answer.
+  http::Task<std::optional<http::Error>> GetSlot();
+  // Gives the slot back for the reason, and waits for another one.
+  http::Task<std::optional<http::Error>> GetAnotherSlot(Setback setback);
+  // One attempt at the replica that the ticket has.
+  http::Task<Verdict> Forward();
+  // Likewise, of an agent card: read as a whole, kept, rewritten (card_call.cc).
+  http::Task<Verdict> FetchCard();
+  // The card kept from before, while no replica is ready. False: there is none that may be served.
+  http::Task<bool> AnswerKeptCard();
+
+  http::ForwardPlan MakePlan();
+  http::OnHead NoteHead(const http::ResponseHead& head, std::vector<std::string_view>& drop);
+  void NoteFirstByte();
+  void LearnSession(const http::ResponseHead& head);
+  Waiting& waiting();
+  // The peer is one of --trusted-proxies.
+  bool IsTrusted() const { return gateway_.settings_.trusted_proxies.Contains(exchange_.peer()); }
+  // The Host that the agent sees.
+  std::string_view AuthoritySeen() const {
+    return policy_->host.empty() ? request_.host : std::string_view(policy_->host);
+  }
+
+  Gateway& gateway_;
+  http::Exchange& exchange_;
+  const http::RequestHead& request_;
+  const Route& route_;
+  const DispatcherPtr dispatcher_;
+  const std::shared_ptr<const CallPolicy> policy_;
+  // Which of the agent's cards is asked for; nullopt: an ordinary call.
+  const std::optional<int> card_;
+  Ticket ticket_;
+  // Made by the first wait.
+  std::optional<Waiting> waiting_;
+  // What the sidecar said to the last attempt.
+  std::optional<Setback> refusal_;
+  bool broke_before_ = false;
+  bool is_stream_ = false;
+};
+
+}  // namespace krypton::gateway

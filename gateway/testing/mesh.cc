@@ -1,0 +1,122 @@
+#include "gateway/testing/mesh.h"
+
+#include <thread>
+#include <utility>
+
+#include "common/resource/key.h"
+
+namespace krypton::gateway::testing {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+
+}  // namespace
+
+bool Eventually(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  return holds();
+}
+
+Replica::Replica(http::Workers& workers, http::Handler handler) : handler_(std::move(handler)) {
+  server_ = std::make_unique<http::Server>(workers, http::ServerSettings{},
+                                           [this](http::Exchange& exchange) {
+                                             ++requests_;
+                                             return handler_(exchange);
+                                           });
+  address_ = *server_->Start();
+}
+
+Mesh::Mesh(RouteTable::Settings settings, Gateway::Settings gateway) {
+  workers_.Start();
+  replica_workers_.Start();
+  routes_ = std::make_unique<RouteTable>(
+      settings, metrics_, [](const DispatcherPtr&, bool) {},
+      [this](const http::Endpoint& gone) { client_.Forget(gone); });
+  gateway_ = std::make_unique<Gateway>(std::move(gateway), *routes_, client_, metrics_);
+  http::ServerSettings server_settings;
+  server_settings.on_end = [this](const http::Exchange& exchange) { gateway_->NoteEnd(exchange); };
+  server_ = std::make_unique<http::Server>(
+      workers_, std::move(server_settings),
+      [this](http::Exchange& exchange) { return gateway_->Handle(exchange); });
+  address_ = *server_->Start();
+  *entry_.mutable_key() = resource::AgentKey("default", "echo");
+  v1::Agent& agent = *entry_.mutable_agent();
+  agent.mutable_metadata()->set_namespace_("default");
+  agent.mutable_metadata()->set_name("echo");
+  agent.mutable_metadata()->set_generation(1);
+  agent.mutable_spec()->set_max_streams(256);
+  agent.mutable_spec()->set_concurrency(8);
+}
+
+Mesh::~Mesh() {
+  server_->Stop();
+  workers_.Stop();
+  for (const auto& replica : replicas_) replica->Stop();
+  replica_workers_.Stop();
+}
+
+Replica& Mesh::AddReplica(http::Handler handler) {
+  replicas_.push_back(std::make_unique<Replica>(replica_workers_, std::move(handler)));
+  return *replicas_.back();
+}
+
+void Mesh::Register(const std::vector<Replica*>& replicas, int concurrency) {
+  entry_.clear_endpoints();
+  for (const Replica* replica : replicas) {
+    v1::Endpoint& endpoint = *entry_.add_endpoints();
+    endpoint.set_instance("at " + replica->address());
+    endpoint.set_address(replica->address());
+    endpoint.set_state(v1::ENDPOINT_STATE_READY);
+    endpoint.set_concurrency(concurrency);
+    endpoint.mutable_start_timing()->mutable_decide()->set_nanos(2'000'000);
+    endpoint.mutable_start_timing()->mutable_start()->set_nanos(30'000'000);
+    endpoint.mutable_start_timing()->mutable_ready()->set_nanos(4'000'000);
+  }
+  registry::Change change;
+  change.entries.push_back(std::make_shared<const v1::RegistryEntry>(entry_));
+  change.version = ++version_;
+  routes_->Apply(change);
+}
+
+void Mesh::Unregister() {
+  registry::Change change;
+  change.removed.push_back(entry_.key());
+  change.version = ++version_;
+  routes_->Apply(change);
+}
+
+httplib::Client Mesh::NewClient() const {
+  httplib::Client client("http://" + address_);
+  client.set_read_timeout(kPatience);
+  return client;
+}
+
+httplib::Result Mesh::Get(const std::string& rest, httplib::Headers headers) const {
+  return NewClient().Get(("/v1/agents/default/echo" + rest).c_str(), headers);
+}
+
+std::future<httplib::Result> Mesh::GetLater(const std::string& rest) const {
+  return std::async(std::launch::async, [this, rest] { return Get(rest); });
+}
+
+Dispatcher::Totals Mesh::totals() const {
+  const DispatcherPtr agent = routes_->FindAgent("default/echo");
+  return agent == nullptr ? Dispatcher::Totals{} : agent->totals();
+}
+
+double Mesh::Metric(const std::string& name, const std::string& label_value) const {
+  double sum = 0;
+  for (const auto& family : registry_.Collect()) {
+    if (family.name != name) continue;
+    for (const auto& metric : family.metric) {
+      for (const auto& label : metric.label) {
+        if (label.value != label_value) continue;
+        sum += metric.counter.value + static_cast<double>(metric.histogram.sample_count);
+      }
+    }
+  }
+  return sum;
+}
+
+}  // namespace krypton::gateway::testing
