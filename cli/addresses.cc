@@ -1,0 +1,74 @@
+#include "cli/addresses.h"
+
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "common/config/flags.h"
+
+namespace krypton::cli {
+namespace {
+
+constexpr char kDefaultControlPlane[] = "127.0.0.1:7090";
+constexpr char kDefaultGateway[] = "127.0.0.1:8080";
+
+std::string Environment(const char* name) {
+  const char* value = getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// ready[component][kind], or empty.
+std::string Find(const boost::json::value& ready, std::string_view component,
+                 std::string_view kind) {
+  const auto* root = ready.if_object();
+  const auto* found = root != nullptr ? root->if_contains(component) : nullptr;
+  const auto* object = found != nullptr ? found->if_object() : nullptr;
+  const auto* address = object != nullptr ? object->if_contains(kind) : nullptr;
+  const auto* text = address != nullptr ? address->if_string() : nullptr;
+  return text != nullptr ? std::string(*text) : "";
+}
+
+}  // namespace
+
+void AddControlPlaneFlag(config::Flags& flags, Addresses* given) {
+  flags.Add(&given->control_plane, "control-plane",
+            "gRPC address of the control plane (default: that of the running `krypton up`, else " +
+                std::string(kDefaultControlPlane) + ")",
+            "HOST:PORT");
+}
+
+void AddGatewayFlag(config::Flags& flags, Addresses* given) {
+  flags.Add(&given->gateway, "gateway",
+            "HTTP address of the gateway (default: that of the running `krypton up`, else " +
+                std::string(kDefaultGateway) + ")",
+            "HOST:PORT");
+}
+
+std::string RunFolder() {
+  if (const std::string runtime = Environment("XDG_RUNTIME_DIR"); !runtime.empty()) {
+    return runtime + "/krypton";
+  }
+  std::string cache = Environment("XDG_CACHE_HOME");
+  if (cache.empty()) cache = Environment("HOME") + "/.cache";
+  return cache + "/krypton/run";
+}
+
+std::string WellKnownReadyFile() { return RunFolder() + "/ready.json"; }
+
+Addresses FindAddresses(const Addresses& given, const std::string& ready_file) {
+  std::ostringstream content;
+  content << std::ifstream(ready_file).rdbuf();
+  boost::json::error_code error;
+  const boost::json::value ready = boost::json::parse(content.str(), error);
+  Addresses found = given;
+  if (found.control_plane.empty() && !error) {
+    found.control_plane = Find(ready, "control_plane", "grpc");
+  }
+  if (found.gateway.empty() && !error) found.gateway = Find(ready, "gateway", "http");
+  if (found.control_plane.empty()) found.control_plane = kDefaultControlPlane;
+  if (found.gateway.empty()) found.gateway = kDefaultGateway;
+  return found;
+}
+
+}  // namespace krypton::cli

@@ -1,0 +1,257 @@
+#include "cli/get.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdio>
+#include <functional>
+#include <thread>
+
+#include "cli/command.h"
+#include "cli/control_plane.h"
+#include "cli/rows.h"
+#include "cli/table.h"
+#include "cli/yaml.h"
+#include "common/config/flags.h"
+#include "common/resource/manifest.h"
+#include "common/rpc/backoff.h"
+#include "common/rpc/channel.h"
+#include "common/transcode/json_printer.h"
+
+namespace krypton::cli {
+namespace {
+
+constexpr std::chrono::seconds kPollInterval{1};
+
+std::string KeyOf(const v1::ObjectMeta& metadata) {
+  return metadata.namespace_() + "/" + metadata.name();
+}
+std::string KeyOf(const v1::Agent& agent) { return KeyOf(agent.metadata()); }
+std::string KeyOf(const v1::Model& model) { return KeyOf(model.metadata()); }
+std::string KeyOf(const v1::EndpointItem& item) {
+  return item.key().namespace_() + "/" + item.key().name();
+}
+
+// One document of `-o json|yaml`.
+absl::StatusOr<std::string> Render(const std::string& json, const std::string& output) {
+  return output == "yaml" ? JsonToYaml(json) : PrettyJson(json);
+}
+
+template <typename Item>
+absl::StatusOr<std::string> ListDocument(const std::vector<Item>& items,
+                                         const std::string& output) {
+  std::string json = "{\"items\":[";
+  for (const Item& item : items) {
+    const auto one = transcode::PrintJson(item);
+    if (!one.ok()) return one.status();
+    json += (json.back() == '[' ? "" : ",") + *one;
+  }
+  return Render(json + "]}", output);
+}
+
+// Refused manifests do not stand in the lists, so they are told beside them.
+void PrintProblems(const ControlPlane& control_plane) {
+  const auto problems = control_plane.Problems();
+  if (!problems.ok()) return (void)Fail(problems.status());
+  if (problems->empty()) return;
+  fprintf(stderr, "\nRefused manifests (the last good version of each goes on):\n");
+  for (const auto& problem : *problems) {
+    fprintf(stderr, "  %s\n", resource::ToString(problem).c_str());
+  }
+}
+
+template <typename Item>
+int PrintOnce(const std::vector<Item>& items, const Row& header, const GetOptions& options) {
+  if (options.output != "table") {
+    const auto document = ListDocument(items, options.output);
+    if (!document.ok()) return Fail(document.status());
+    return Print(*document) ? kOk : kFailed;
+  }
+  if (items.empty()) {
+    fprintf(stderr, "No %s found.\n", options.what.c_str());
+    return kOk;
+  }
+  Table table(header);
+  for (const Item& item : items) table.Add(ToRow(item, std::chrono::system_clock::now()));
+  return Print(table.ToString()) ? kOk : kFailed;
+}
+
+// Prints each change of a watch: a row under the widths so far, or a document.
+template <typename Item>
+class ChangePrinter {
+ public:
+  ChangePrinter(const Row& header, const GetOptions& options)
+      : table_(header), output_(options.output) {}
+
+  // `deleted` rows say so in place of their phase. False when nobody reads any more.
+  bool Show(const Item& item, bool deleted) {
+    if (output_ != "table") {
+      const auto json = transcode::PrintJson(item);
+      const auto document = json.ok() ? Render(*json, output_) : json.status();
+      if (!document.ok()) return Fail(document.status()) == kOk;
+      return Print((output_ == "yaml" ? "---\n" : "") + *document);
+    }
+    if (!std::exchange(header_shown_, true) && !Print(table_.HeaderLine())) return false;
+    Row row = ToRow(item, std::chrono::system_clock::now());
+    if (deleted) row.at(5) = "Deleted";
+    return Print(table_.Line(row));
+  }
+
+ private:
+  Table table_;
+  const std::string output_;
+  bool header_shown_ = false;
+};
+
+// Watches until nobody reads: `open` starts the stream, `item` picks what changed.
+template <typename Item, typename Response, typename Request, typename Open, typename Pick>
+int Watch(const ControlPlane& control_plane, const Row& header, const GetOptions& options,
+          const Request& request, Open open, Pick pick) {
+  ChangePrinter<Item> printer(header, options);
+  std::map<std::string, std::string> shown;  // What was printed last, so that nothing comes twice.
+  rpc::Backoff backoff;
+  bool connected = false;
+  while (true) {
+    grpc::ClientContext context;
+    const auto stream = open(&context, request);
+    Response response;
+    while (stream->Read(&response)) {
+      connected = true;
+      backoff.Reset();
+      if (response.type() == v1::CHANGE_TYPE_SYNCED) continue;
+      const Item& item = pick(response);
+      const bool deleted = response.type() == v1::CHANGE_TYPE_DELETED;
+      std::string state = item.SerializeAsString() + (deleted ? "-" : "+");
+      std::string& before = shown[KeyOf(item)];
+      if (before == state) continue;
+      before = std::move(state);
+      if (!printer.Show(item, deleted)) return kOk;
+    }
+    const absl::Status status = control_plane.Explain(stream->Finish());
+    if (!connected && !status.ok()) return Fail(status);
+    if (!status.ok()) Fail(status);
+    std::this_thread::sleep_for(backoff.Next());
+  }
+}
+
+int GetAgents(const ControlPlane& control_plane, const GetOptions& options) {
+  if (options.watch) {
+    v1::WatchAgentsRequest request;
+    request.set_namespace_(options.name_space);
+    request.set_name(options.name);
+    return Watch<v1::Agent, v1::WatchAgentsResponse>(
+        control_plane, AgentHeader(), options, request,
+        [&](auto* context, const auto& asked) {
+          return control_plane.stub().WatchAgents(context, asked);
+        },
+        [](const auto& response) -> const v1::Agent& { return response.agent(); });
+  }
+  auto agents = control_plane.Agents(options.name_space);
+  if (!agents.ok()) return Fail(agents.status());
+  if (!options.name.empty()) {
+    std::erase_if(*agents, [&](const auto& agent) { return agent.metadata().name() != options.name; });
+  }
+  return PrintOnce(*agents, AgentHeader(), options);
+}
+
+int GetModels(const ControlPlane& control_plane, const GetOptions& options) {
+  if (options.watch) {
+    v1::WatchModelsRequest request;
+    request.set_namespace_(options.name_space);
+    request.set_name(options.name);
+    return Watch<v1::Model, v1::WatchModelsResponse>(
+        control_plane, ModelHeader(), options, request,
+        [&](auto* context, const auto& asked) {
+          return control_plane.stub().WatchModels(context, asked);
+        },
+        [](const auto& response) -> const v1::Model& { return response.model(); });
+  }
+  auto models = control_plane.Models(options.name_space);
+  if (!models.ok()) return Fail(models.status());
+  if (!options.name.empty()) {
+    std::erase_if(*models, [&](const auto& model) { return model.metadata().name() != options.name; });
+  }
+  return PrintOnce(*models, ModelHeader(), options);
+}
+
+absl::StatusOr<std::vector<v1::EndpointItem>> Endpoints(const ControlPlane& control_plane,
+                                                        const GetOptions& options) {
+  auto items = control_plane.Endpoints(options.name_space);
+  if (items.ok() && !options.name.empty()) {
+    std::erase_if(*items, [&](const auto& item) { return item.key().name() != options.name; });
+  }
+  return items;
+}
+
+// The API has no watch for endpoints: asks each second, and prints what is new.
+int WatchEndpoints(const ControlPlane& control_plane, const GetOptions& options) {
+  ChangePrinter<v1::EndpointItem> printer(EndpointHeader(), options);
+  std::map<std::string, v1::EndpointItem> before;
+  while (true) {
+    const auto items = Endpoints(control_plane, options);
+    if (!items.ok()) {
+      Fail(items.status());
+      if (before.empty()) return kFailed;
+    } else {
+      std::map<std::string, v1::EndpointItem> now;
+      for (const auto& item : *items) {
+        const std::string& instance = item.endpoint().instance();
+        now[instance] = item;
+        const auto known = before.find(instance);
+        const bool same = known != before.end() &&
+                          known->second.SerializeAsString() == item.SerializeAsString();
+        if (!same && !printer.Show(item, false)) return kOk;
+      }
+      for (const auto& [instance, item] : before) {
+        if (now.count(instance) == 0 && !printer.Show(item, true)) return kOk;
+      }
+      before = std::move(now);
+    }
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+int GetEndpoints(const ControlPlane& control_plane, const GetOptions& options) {
+  if (options.watch) return WatchEndpoints(control_plane, options);
+  const auto items = Endpoints(control_plane, options);
+  if (!items.ok()) return Fail(items.status());
+  return PrintOnce(*items, EndpointHeader(), options);
+}
+
+}  // namespace
+
+void AddGet(config::Flags& flags, GetOptions* options) {
+  flags.AddPositional(&options->what, "WHAT", "agents, models or endpoints");
+  flags.AddPositional(&options->name, "NAME", "only this one: NAME or NAMESPACE/NAME", false);
+  flags.Add(&options->name_space, "namespace,n", "only this namespace; all without it",
+            "NAMESPACE");
+  flags.AddChoice(&options->output, "output,o", {"table", "json", "yaml"}, "how it is printed");
+  flags.Add(&options->watch, "watch,w", "go on, and print each change");
+  AddControlPlaneFlag(flags, &options->addresses);
+  rpc::AddTlsFlags(flags, &options->tls);
+}
+
+int RunGet(GetOptions options) {
+  using Command = int (*)(const ControlPlane&, const GetOptions&);
+  const std::map<std::string, Command> commands = {
+      {"agents", GetAgents},       {"agent", GetAgents},       {"models", GetModels},
+      {"model", GetModels},        {"endpoints", GetEndpoints}, {"endpoint", GetEndpoints},
+  };
+  const auto command = commands.find(options.what);
+  if (command == commands.end()) {
+    return Fail(absl::InvalidArgumentError("cannot get \"" + options.what +
+                                           "\": agents, models or endpoints"));
+  }
+  if (!options.what.ends_with('s')) options.what += 's';
+  if (const size_t slash = options.name.find('/'); slash != std::string::npos) {
+    options.name_space = options.name.substr(0, slash);
+    options.name = options.name.substr(slash + 1);
+  }
+  const Addresses found = FindAddresses(options.addresses, WellKnownReadyFile());
+  const auto control_plane = ControlPlane::Connect(found.control_plane, options.tls);
+  if (!control_plane.ok()) return Fail(control_plane.status());
+  const int status = command->second(*control_plane, options);
+  if (status == kOk && options.output == "table" && !options.watch) PrintProblems(*control_plane);
+  return status;
+}
+
+}  // namespace krypton::cli

@@ -1,0 +1,45 @@
+// Text for people: tables as kubectl aligns them, and times as ages. Pure.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace google::protobuf {
+class Timestamp;
+}
+
+namespace krypton::cli {
+
+// Columns aligned, three blanks between, no blanks at line ends. Rows that are added later (a
+// watch) keep the widths that the table has by then, and widen it where they must.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header);
+
+  void Add(std::vector<std::string> row);
+  // The header and all rows.
+  std::string ToString() const;
+  // One row with the widths of the table, without adding it.
+  std::string Line(const std::vector<std::string>& row);
+  std::string HeaderLine() { return Line(header_); }
+
+ private:
+  void Widen(const std::vector<std::string>& row);
+  std::string Format(const std::vector<std::string>& row) const;
+
+  std::vector<std::string> header_;
+  std::vector<std::vector<std::string>> rows_;
+  std::vector<size_t> widths_;
+};
+
+// As kubectl writes them: 45s, 3m10s, 25m, 5h12m, 3d4h, 40d, 2y10d. Negative counts as 0.
+std::string Age(std::chrono::seconds age);
+// Of something that began at `begin`; "<unknown>" when unset.
+std::string AgeSince(const google::protobuf::Timestamp& begin,
+                     std::chrono::system_clock::time_point now);
+
+// How many columns of a terminal `text` takes, counting each character (not byte) as one.
+size_t Width(const std::string& text);
+
+}  // namespace krypton::cli

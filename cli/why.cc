@@ -1,0 +1,100 @@
+#include "cli/why.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/control_plane.h"
+#include "cli/rows.h"
+#include "cli/table.h"
+#include "cli/target.h"
+#include "cli/yaml.h"
+#include "common/config/flags.h"
+#include "common/rpc/channel.h"
+#include "common/transcode/json_printer.h"
+
+namespace krypton::cli {
+namespace {
+
+std::string Number(double number) {
+  char text[32];
+  snprintf(text, sizeof text, "%.3g", number);
+  return text;
+}
+
+// The rule's name without its prefix: "STABLE_WINDOW" -> "stable window".
+std::string RuleName(v1::ScalingRule rule) {
+  std::string name = v1::ScalingRule_Name(rule);
+  const std::string prefix = "SCALING_RULE_";
+  if (name.starts_with(prefix)) name.erase(0, prefix.size());
+  for (char& c : name) c = c == '_' ? ' ' : static_cast<char>(std::tolower(c));
+  return name;
+}
+
+Row DecisionRow(const v1::DecisionRecord& record, TimePoint now) {
+  const v1::ScalingDecision& decision = record.decision();
+  std::string reason = decision.reason();
+  if (record.refused()) reason = "refused: " + record.refusal() + " (" + reason + ")";
+  return {AgeSince(decision.time(), now),
+          std::to_string(decision.previous()) + " -> " + std::to_string(decision.desired()),
+          RuleName(decision.rule()),
+          Number(decision.in_flight()) + "+" + Number(decision.waiting()),
+          std::to_string(decision.min_replicas()) + ".." + std::to_string(decision.max_replicas()),
+          reason};
+}
+
+}  // namespace
+
+void AddWhy(config::Flags& flags, WhyOptions* options) {
+  flags.AddPositional(&options->target, "NAMESPACE/NAME", "the agent");
+  flags.Add(&options->limit, "limit", "decisions that are shown, at most 100", "N");
+  flags.AddChoice(&options->output, "output,o", {"table", "json", "yaml"}, "how it is printed");
+  AddControlPlaneFlag(flags, &options->addresses);
+  rpc::AddTlsFlags(flags, &options->tls);
+}
+
+std::string ExplainInWords(const std::string& target, const v1::ExplainAgentResponse& explanation,
+                           TimePoint now) {
+  const v1::AgentStatus& status = explanation.agent().status();
+  std::string text = target + ": " + std::to_string(status.ready_replicas()) + " of " +
+                     std::to_string(status.desired_replicas()) + " replicas ready\n";
+  if (!explanation.summary().empty()) text += explanation.summary() + "\n";
+  for (const v1::Condition& condition : status.conditions()) {
+    text += "  " + condition.type() + ": " + condition.reason();
+    if (!condition.message().empty()) text += " (" + condition.message() + ")";
+    text += "\n";
+  }
+  if (explanation.decisions().empty()) return text + "\nNo decision has changed anything yet.\n";
+  Table table({"AGO", "REPLICAS", "RULE", "IN FLIGHT+WAITING", "BOUNDS", "REASON"});
+  for (const auto& record : explanation.decisions()) table.Add(DecisionRow(record, now));
+  return text + "\n" + table.ToString();
+}
+
+int RunWhy(const WhyOptions& options) {
+  const auto target = ParseTarget(options.target);
+  if (!target.ok()) return Fail(target.status());
+  const Addresses found = FindAddresses(options.addresses, WellKnownReadyFile());
+  const auto control_plane = ControlPlane::Connect(found.control_plane, options.tls);
+  if (!control_plane.ok()) return Fail(control_plane.status());
+  v1::ExplainAgentRequest request;
+  request.set_namespace_(target->agent_namespace);
+  request.set_name(target->name);
+  request.set_limit(options.limit);
+  grpc::ClientContext context;
+  rpc::SetTimeout(context, std::chrono::seconds(10));
+  v1::ExplainAgentResponse response;
+  const grpc::Status status = control_plane->stub().ExplainAgent(&context, request, &response);
+  if (!status.ok()) return Fail(control_plane->Explain(status));
+  if (options.output == "table") {
+    const std::string name = target->agent_namespace + "/" + target->name;
+    return Print(ExplainInWords(name, response, std::chrono::system_clock::now())) ? kOk : kFailed;
+  }
+  const auto json = transcode::PrintJson(response);
+  if (!json.ok()) return Fail(json.status());
+  const auto document = options.output == "yaml" ? JsonToYaml(*json) : PrettyJson(*json);
+  if (!document.ok()) return Fail(document.status());
+  return Print(*document) ? kOk : kFailed;
+}
+
+}  // namespace krypton::cli
