@@ -1,4 +1,6 @@
 // ForwardCollected: the front of a server that must not meet the network itself (forward.h).
+#include <algorithm>
+#include <list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,20 +22,34 @@ std::string EscapePercent(std::string_view value) {
   return escaped;
 }
 
-// Fields whose values hold a '%', in a form that survives the decoding.
+// The fields to set: those of the settings, and all of a name of which one value holds a '%', in a
+// form that survives the decoding.
 struct Escaped {
-  std::vector<std::string> values;
+  std::list<std::string> values;
   std::vector<Field> fields;
+
+  void Add(std::string_view name, std::string_view value) {
+    fields.push_back({name, values.emplace_back(EscapePercent(value))});
+  }
 };
 
-Escaped EscapeFields(const Fields& fields) {
+bool Names(const std::vector<Field>& fields, std::string_view name) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const Field& field) { return EqualsIgnoreCase(field.name, name); });
+}
+
+Escaped EscapeFields(const Fields& received, const std::vector<Field>& set) {
+  std::vector<Field> with_percent;
+  for (const Field& field : received) {
+    const bool percent = field.value.find('%') != std::string_view::npos;
+    if (percent && field.id != FieldId::kHost && !Names(set, field.name)) {
+      with_percent.push_back(field);
+    }
+  }
   Escaped escaped;
-  escaped.values.reserve(fields.size());
-  for (const Field& field : fields) {
-    if (field.id == FieldId::kHost || field.value.find('%') == std::string_view::npos) continue;
-    // A name that repeats would be set once for each: all its values go along.
-    escaped.values.push_back(EscapePercent(field.value));
-    escaped.fields.push_back({field.name, escaped.values.back()});
+  for (const Field& field : set) escaped.Add(field.name, field.value);
+  for (const Field& field : received) {
+    if (Names(with_percent, field.name)) escaped.Add(field.name, field.value);
   }
   return escaped;
 }
@@ -48,10 +64,12 @@ bool IsEncoded(const RequestHead& head) {
 Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoint,
                             CollectSettings settings) {
   if (IsEncoded(exchange.request())) {
-    co_await exchange.RespondError({.code = ErrorCode::kBadRequest,
-                                    .message = "encoded request bodies are not served here",
-                                    .status = 415,
-                                    .param = {}});
+    // A name of its own: g++ 12 destroys a braced temporary in a co_await twice.
+    Error error{.code = ErrorCode::kBadRequest,
+                .message = "encoded request bodies are not served here",
+                .status = 415,
+                .param = {}};
+    co_await exchange.RespondError(std::move(error));
     co_return;
   }
   const absl::StatusOr<std::string_view> body = co_await exchange.HoldBody(settings.max_body_bytes);
@@ -60,10 +78,11 @@ Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoin
     co_await exchange.RespondError(exchange.BodyError());
     co_return;
   }
-  const Escaped escaped = EscapeFields(exchange.request().fields);
+  const Escaped escaped = EscapeFields(exchange.request().fields, settings.set_fields);
   ForwardPlan plan;
   plan.endpoint = endpoint;
   plan.set_fields = escaped.fields;
+  plan.drop_fields = settings.drop_fields;
   plan.deadline = settings.deadline;
   plan.collected = true;
   const ForwardResult result = co_await Forward(exchange, client, std::move(plan));

@@ -104,9 +104,12 @@ void AppendRequestConnection(std::string& out, const RequestHead& head) {
   if (trailers) out.append("TE: trailers\r\n");
 }
 
+bool IsSafe(std::string_view method) { return method == "GET" || method == "HEAD"; }
+
 void AppendFraming(std::string& out, const RequestHead& head, std::optional<uint64_t> collected) {
-  const bool has_body = head.framing != Framing::kNone;
-  if (has_body && collected) {
+  // Also where a POST has no body: cpp-httplib would wait for the end of it.
+  const bool may_have_body = head.framing != Framing::kNone || !IsSafe(head.method);
+  if (may_have_body && collected) {
     out.append("Content-Length: ");
     AppendNumber(out, *collected);
     out.append("\r\n");

@@ -25,6 +25,7 @@ namespace {
 constexpr std::chrono::milliseconds kStreamWait{250};
 // The front takes what is written at once, or not at all.
 constexpr std::chrono::seconds kTimeout{30};
+constexpr int kBacklog = 4096;
 
 class PoolQueue : public httplib::TaskQueue {
  public:
@@ -104,9 +105,14 @@ class HiddenSocket {
     }
     const std::string path = folder + "/s";
     server.set_address_family(AF_UNIX);
+    // Instead of the default, which asks for SO_REUSEPORT: a Unix socket has none.
+    int listener = -1;
+    server.set_socket_options([&listener](socket_t fd) { listener = fd; });
     // The port has no meaning here, but 0 would make it ask for one.
     const bool bound = server.bind_to_port(path, 1);
-    if (bound) fd_ = open(path.c_str(), O_PATH | O_CLOEXEC);
+    server.set_socket_options([](socket_t) {});
+    // 0.11 asks for a backlog of 5; a connection beyond it would fail at once.
+    if (bound && listen(listener, kBacklog) == 0) fd_ = open(path.c_str(), O_PATH | O_CLOEXEC);
     unlink(path.c_str());
     rmdir(folder.c_str());
     if (fd_ < 0) return absl::UnavailableError("cannot listen on " + path);
@@ -135,8 +141,6 @@ struct Backend::Impl {
     server.set_read_timeout(kTimeout);
     server.set_write_timeout(kTimeout);
     server.set_payload_max_length(settings.max_body_bytes);
-    // The default asks for SO_REUSEPORT, which a Unix socket has not.
-    server.set_socket_options([](socket_t) {});
     const auto handler = [this](const httplib::Request& from, httplib::Response& to) {
       Answer(from, to);
     };
