@@ -44,6 +44,7 @@ void SetProxyFlags(const krypton::rpc::TlsSettings& tls, LocalSettings& local) {
 int main(int argc, char** argv) {
   ManagerSettings settings;
   LocalSettings local;
+  local.state_dir = "/var/lib/krypton";
   krypton::log::LogSettings log_settings;
   log_settings.component = "manager";
   std::string platform = "local";
