@@ -1,0 +1,1 @@
+"""Krypton beside its peers: `./dev bench`, or `python -m bench` after a release build."""

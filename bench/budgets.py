@@ -1,0 +1,101 @@
+"""The design's budgets: what each compares, and whether it is met."""
+
+import math
+from dataclasses import dataclass
+
+from bench.figures import BODY, SMALL
+
+
+@dataclass
+class Line:
+    what: str
+    budget: str
+    figure: str
+    met: bool | None  # None: could not be measured here.
+
+
+def quantile(values, q):
+    values = sorted(value for value in values if not math.isnan(value))
+    return values[min(int(q * len(values)), len(values) - 1)] if values else math.nan
+
+
+def at_most(what, value, limit, unit):
+    if value is None or math.isnan(value):
+        return Line(what, f"≤ {limit:g} {unit}", "not measured", None)
+    return Line(what, f"≤ {limit:g} {unit}", f"{value:.3g} {unit}", value <= limit)
+
+
+def ratio(what, ours, theirs, limit, name, unit="µs"):
+    budget = f"≤ {limit:g} × {name}"
+    if ours is None or theirs is None:
+        return Line(what, budget, "not measured", None)
+    value = ours / theirs
+    return Line(what, budget, f"{value:.2f} × ({ours:.1f} / {theirs:.1f} {unit})", value <= limit)
+
+
+def lines(results):
+    """One line a budget, in the order of design.md §7."""
+    return [*cpu_lines(results["throughput"]), *latency_lines(results["half_load"]),
+            *memory_lines(results), *wake_lines(results["cold_starts"]),
+            *manager_lines(results["manager"])]
+
+
+def cpu_lines(throughput):
+    def cpu(name, path=SMALL, connections=32):
+        sample = throughput.get((name, path, connections))
+        return sample and sample["cpu_us"]
+
+    gateway, both = cpu("gateway"), cpu("gateway+sidecar")
+    return [
+        ratio("gateway, CPU a request", gateway, cpu("nginx"), 1.2, "nginx"),
+        ratio("gateway, CPU a request", gateway, cpu("envoy"), 0.55, "Envoy"),
+        ratio("… with 256 connections", cpu("gateway", connections=256),
+              cpu("nginx", connections=256), 1.1, "nginx"),
+        ratio("… with 64 KiB bodies", cpu("gateway", BODY), cpu("nginx", BODY), 1.1, "nginx"),
+        ratio("gateway + sidecar, CPU a request", both, cpu("nginx"), 2.2, "one nginx hop"),
+        ratio("gateway + sidecar, CPU a request", both, cpu("go+queue-proxy"), 0.3,
+              "Go + queue-proxy"),
+    ]
+
+
+def latency_lines(half_load):
+    def p99(name):
+        return half_load.get(name, {}).get("p99")
+
+    return [ratio("p99 at half load through both", p99("gateway+sidecar"), p99("nginx+nginx"), 1.5,
+                  "two nginx hops")]
+
+
+def memory_lines(results):
+    idle, events = results["idle_connection_bytes"], results["stream_bytes"]
+    resident = results["resident_idle_kib"]
+
+    def kib(value, divisor=1024):
+        return None if value is None else value / divisor
+
+    return [
+        at_most("memory an idle client connection", kib(idle.get("gateway")), 3, "KiB"),
+        at_most("memory an open SSE stream", kib(events.get("gateway")), 5, "KiB"),
+        at_most("resident, idle: sidecar", kib(resident.get("sidecar")), 16, "MiB"),
+        at_most("resident, idle: gateway", kib(resident.get("gateway")), 24, "MiB"),
+    ]
+
+
+def wake_lines(starts):
+    return [
+        at_most("request at zero → platform asked, p99",
+                quantile([start["decide"] for start in starts], 0.99), 10, "ms"),
+        at_most("agent's port open → request reaches it, p99",
+                quantile([start["open_to_request"] for start in starts], 0.99), 20, "ms"),
+    ]
+
+
+def manager_lines(figures):
+    return [
+        at_most("resident: manager with 1,000 agents", figures.get("manager_1000_agents_mib"), 48,
+                "MiB"),
+        at_most("resident: manager, a connected sidecar", figures.get("sidecar_connection_kib"),
+                40, "KiB"),
+        at_most("registry: one change → 10 gateways, p99", figures.get("fanout_p99_ms"), 50, "ms"),
+        at_most("scaler tick, 10,000 agents", figures.get("tick_10000_agents_ms"), 20, "ms"),
+    ]

@@ -1,0 +1,95 @@
+"""The load generator (bench/load.cc), and what a load costs the proxy that carries it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from bench.processes import Process
+
+
+class Load:
+    def __init__(self, build, folder, cores):
+        self.program = Path(build) / "bench" / "bench-load"
+        self.folder, self.cores = Path(folder), cores
+
+    def _argv(self, kind, subject, target, **settings):
+        argv = [self.program, kind, "--to", f"127.0.0.1:{subject.port}",
+                "--target", subject.prefix + target]
+        for name, value in settings.items():
+            argv += [f"--{name}", value]
+        return argv
+
+    def run(self, kind, subject, target, **settings):
+        process = Process(self._argv(kind, subject, target, **settings), self.cores.driving,
+                          self.folder / "load.log", stdout=subprocess.PIPE)
+        try:
+            seconds = settings.get("seconds", 1) + settings.get("warmup", 1) + 30
+            output, _ = process.popen.communicate(timeout=seconds)
+            if process.popen.returncode != 0:
+                raise RuntimeError(f"bench-load failed: {' '.join(process.argv)}")
+            return json.loads(output)
+        finally:
+            process.stop()
+
+    def requests(self, subject, target, connections, seconds, rate=0):
+        """With the CPU time that one request costs the proxy, in microseconds."""
+        process = Process(
+            self._argv("requests", subject, target, connections=connections, seconds=seconds,
+                       warmup=0.3, rate=rate),
+            self.cores.driving, self.folder / "load.log", stdout=subprocess.PIPE)
+        try:
+            time.sleep(0.35)  # The warm-up; the window below lies within the measured time.
+            cpu, start = subject.cpu_seconds(), time.monotonic()
+            time.sleep(max(seconds - 0.15, 0.1))
+            cpu, window = subject.cpu_seconds() - cpu, time.monotonic() - start
+            output, _ = process.popen.communicate(timeout=seconds + 30)
+            if process.popen.returncode != 0:
+                raise RuntimeError(f"bench-load failed: {' '.join(process.argv)}")
+        finally:
+            process.stop()
+        result = json.loads(output)
+        if result["requests"] == 0:
+            raise RuntimeError(f"{subject.name} answered nothing: {result}")
+        result["cpu_us"] = cpu / window / result["rps"] * 1e6
+        return result
+
+    def events(self, subject, connections, interval_ms, seconds):
+        return self.run("events", subject, f"/events?interval_ms={interval_ms}",
+                        connections=connections, seconds=seconds, warmup=0.5)
+
+    def hold(self, subject, kind, target, connections, measure):
+        """Calls `measure` while that many connections are held."""
+        settings = {"seconds": 3600} if kind == "events" else {}
+        process = Process(self._argv(kind, subject, target, connections=connections, **settings),
+                          self.cores.driving, self.folder / "load.log", stdout=subprocess.PIPE,
+                          stdin=subprocess.PIPE)
+        try:
+            if kind == "idle":
+                process.popen.stdout.readline()
+            time.sleep(2.5)  # Streams open, buffers are given back.
+            return measure()
+        finally:
+            process.stop()
+
+    def syscalls(self, subject, target, connections, seconds):
+        """System calls a request, by strace in a run of its own; None without strace."""
+        if shutil.which("strace") is None:
+            return None
+        summary = self.folder / "strace.txt"
+        pids = [flag for pid in subject.pids() for flag in ("-p", str(pid))]
+        strace = subprocess.Popen(["strace", "-c", "-f", "-o", summary, *pids],
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        try:
+            result = self.run("requests", subject, target, connections=connections,
+                              seconds=seconds, warmup=0)
+        finally:
+            strace.send_signal(signal.SIGINT)
+            strace.wait(10)
+        total = [line.split() for line in summary.read_text().splitlines() if line.endswith("total")]
+        if not total or result["requests"] == 0:
+            return None
+        return int(total[0][3 if len(total[0]) > 4 else 2]) / result["requests"]
