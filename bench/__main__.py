@@ -39,12 +39,15 @@ def cache_folder():
 
 
 def measure_traffic(results, krypton, peers, load, effort):
+    # Memory by processes that have done nothing else yet.
     with Subjects(krypton, peers) as subjects:
         results["resident_idle_kib"] = figures.resident_idle(subjects)
         results["idle_connection_bytes"] = figures.held_memory(
             subjects, load, "idle", figures.SMALL, effort.idle_connections)
+    with Subjects(krypton, peers) as subjects:
         results["stream_bytes"] = figures.held_memory(
             subjects, load, "events", STANDING, effort.streams)
+    with Subjects(krypton, peers) as subjects:
         results["throughput"] = figures.throughput(subjects, load, effort)
         capacities = {name: results["throughput"][(name, figures.SMALL, 32)]["rps"]
                       for name in subjects.all}

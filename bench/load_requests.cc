@@ -49,11 +49,14 @@ class Requests {
     Loop();
   }
 
-  // One request on each connection.
+  // One request on each connection, one after another: what a proxy holds then is what a connection
+  // costs, not what a crowd once needed.
   void Once() {
     end_ = 0;
-    for (Connection& connection : connections_) Begin(connection, NowNs());
-    Loop();
+    for (Connection& connection : connections_) {
+      Begin(connection, NowNs());
+      Loop();
+    }
   }
 
   void Print() {

@@ -37,6 +37,7 @@ HAPROXY = """
 global
   nbthread 1
   maxconn 28000
+  no strict-limits
 defaults
   mode http
   timeout connect 5s
@@ -98,7 +99,7 @@ class Peers:
         return process
 
     def _config(self, name, text, port, upstream):
-        path = self.folder / f"{name}-{port}.conf"
+        path = self.folder / f"{name}-{port}.yaml"  # Envoy goes by the extension.
         path.write_text(text.format(port=port, upstream=upstream, folder=self.folder))
         return path
 

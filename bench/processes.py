@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+MANY_FILES = 65536
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
@@ -28,7 +29,10 @@ def _prepare(cores):
     def prepare():
         os.sched_setaffinity(0, cores)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, max(hard, MANY_FILES)))
+        except (OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     return prepare
 
@@ -38,6 +42,7 @@ class Process:
 
     def __init__(self, argv, cores, log, env=None, **popen):
         self.argv = [str(word) for word in argv]
+        self.log = log
         self._log = open(log, "ab")
         self.popen = subprocess.Popen(
             self.argv,
@@ -101,7 +106,8 @@ def wait_for(condition, what, seconds=15):
 def wait_for_port(port, process):
     def is_open():
         if process.popen.poll() is not None:
-            raise RuntimeError(f"{process.argv[0]} ended with {process.popen.returncode}")
+            said = Path(process.log).read_text(errors="replace")[-500:]
+            raise RuntimeError(f"{process.argv[0]} ended with {process.popen.returncode}: {said}")
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
