@@ -201,6 +201,9 @@ absl::Status Proxy::Start() {
                                 {{"http", impl_->http_address}, {"ops", impl_->ops_address}});
 }
 
+const std::string& Proxy::http_address() const { return impl_->http_address; }
+const std::string& Proxy::ops_address() const { return impl_->ops_address; }
+
 absl::Status Proxy::Stop() {
   const bool idle = impl_->drain.Wait();
   impl_->prober->Stop();

@@ -39,6 +39,9 @@ class Proxy {
 
   // kInvalidArgument for a wrong setting, kUnavailable for a port that is taken.
   absl::Status Start();
+  // Where it listens, once it is started: "127.0.0.1:40123".
+  const std::string& http_address() const;
+  const std::string& ops_address() const;
   // Drains, ends the streams by their protocol, and stops.
   absl::Status Stop();
 
