@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   }
   if (wanted.empty()) wanted = known;
   // First: it forks, which no process with gRPC's threads can.
-  if (wanted.contains("sidecars")) krypton::manager::MeasureSidecars(500);
+  if (wanted.contains("sidecars")) krypton::manager::MeasureSidecars(2'000);
   if (wanted.contains("registry")) krypton::manager::MeasureRegistry(10'000, 5, 10, 300);
   if (wanted.contains("scaler")) krypton::manager::MeasureScaler(10'000, 5, 30);
   if (wanted.contains("wake")) krypton::manager::MeasureWake(500);

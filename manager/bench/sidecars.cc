@@ -36,9 +36,13 @@ struct FakeSidecar {
   std::unique_ptr<grpc::ClientReaderWriter<v1::ReportRequest, v1::ReportResponse>> stream;
 };
 
+constexpr int kReplicasPerAgent = 5;
+
+std::string AgentOf(int sidecar) { return absl::StrCat("agent-", sidecar / kReplicasPerAgent); }
+
 bool Report(FakeSidecar& sidecar, int number, uint64_t sequence) {
   const std::string instance = absl::StrCat("replica-", number);
-  v1::ReportRequest report = ReplicaReport("echo", instance, 1);
+  v1::ReportRequest report = ReplicaReport(AgentOf(number), instance, 1);
   report.mutable_reporter()->set_kind(v1::REPORTER_KIND_SIDECAR);
   report.mutable_reporter()->set_instance(instance);
   report.set_sequence(sequence);
@@ -85,10 +89,14 @@ void MeasureSidecars(int sidecars) {
   RegistryStore store;
   Controller controller({}, clock, store, metrics);
   controller.SetPlatform(platform);
-  controller.OnResource(MakeResource("echo"));
-  std::vector<platform::Replica> replicas;
-  for (int i = 0; i < sidecars; ++i) replicas.push_back(MakeReplica(absl::StrCat("replica-", i)));
-  controller.OnReplicas(resource::AgentKey("default", "echo"), std::move(replicas));
+  for (int first = 0; first < sidecars; first += kReplicasPerAgent) {
+    controller.OnResource(MakeResource(AgentOf(first)));
+    std::vector<platform::Replica> replicas;
+    for (int i = 0; i < kReplicasPerAgent; ++i) {
+      replicas.push_back(MakeReplica(absl::StrCat("replica-", first + i)));
+    }
+    controller.OnReplicas(resource::AgentKey("default", AgentOf(first)), std::move(replicas));
+  }
   LoadServiceImpl load({}, clock, {&controller}, metrics);
   rpc::Server server({}, {&load});
   const auto address = server.Start();

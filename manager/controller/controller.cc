@@ -55,7 +55,7 @@ void Controller::OnResource(std::shared_ptr<const resource::Resource> resource) 
   const bool is_new = slot == nullptr;
   if (is_new) {
     slot = std::make_unique<ResourceState>();
-    log::Info("resource declared", {{"kind", resource::KindWord(key.kind())},
+    log::Debug("resource declared", {{"kind", resource::KindWord(key.kind())},
                                     {"agent", resource::ToString(key)},
                                     {"generation", resource->generation()}});
   }
@@ -150,7 +150,7 @@ void Controller::OnResourceDeleted(const v1::ResourceKey& key) {
   resources_.erase(found);
   metrics_.SetResources(resources_.size());
   store_.Remove(key);
-  log::Info("resource deleted",
+  log::Debug("resource deleted",
             {{"kind", resource::KindWord(key.kind())}, {"agent", resource::ToString(key)}});
   ResolveName(key);
 }
