@@ -78,11 +78,13 @@ void Supervisor::StartChildren() {
 }
 
 void Supervisor::Step() {
+  children_left_ = !Reap(&agent_, &proxy_);
   CheckChildren();
   CheckDeadlines();
-  if (phase_ == Phase::kKilling) KillDescendants();
-  children_left_ = !Reap(&agent_, &proxy_);
-  if (children_left_ || phase_ != Phase::kKilling) Wait();
+  if (phase_ != Phase::kKilling) return Wait();
+  if (!children_left_) return;
+  KillDescendants();
+  Wait();
 }
 
 long Supervisor::TimeoutMs() const {
