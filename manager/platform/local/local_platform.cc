@@ -261,11 +261,13 @@ void LocalPlatform::ConfirmReplica(const v1::ResourceKey& key, const std::string
 
 absl::StatusOr<std::unique_ptr<LogStream>> LocalPlatform::ReadLogs(const v1::ResourceKey& key,
                                                                    const LogOptions& options) {
-  const std::vector<LogSource> sources = logs_.Get(key);
-  const bool found = std::any_of(sources.begin(), sources.end(), [&](const LogSource& source) {
-    return options.instance.empty() || source.instance == options.instance;
+  const auto sources = logs_.Get(key);
+  if (!sources.has_value()) {
+    return absl::NotFoundError(fmt::format("{} does not exist", resource::Describe(key)));
+  }
+  const bool found = std::any_of(sources->begin(), sources->end(), [&](const LogSource& source) {
+    return source.instance == options.instance;
   });
-  // A resource that sleeps may be waited for; a replica that is gone may not.
   if (!found && !options.instance.empty()) {
     return absl::NotFoundError(fmt::format("{} has no replica {}", resource::Describe(key),
                                            options.instance.substr(0, 80)));

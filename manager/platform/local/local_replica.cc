@@ -112,6 +112,7 @@ void LocalReplica::SetPhase(ReplicaPhase phase) {
     case ReplicaPhase::kRunning:
       message_.clear();
       deadline_ = kNever;
+      if (link_ != nullptr) link_->NoteReady();
       break;
     case ReplicaPhase::kDraining:
       deadline_ =
@@ -128,7 +129,6 @@ void LocalReplica::OnState(v1::EndpointState state) {
   const bool ready = state == v1::ENDPOINT_STATE_READY;
   if (ready && phase_ == ReplicaPhase::kStarting) {
     SetPhase(ReplicaPhase::kRunning);
-    if (link_ != nullptr) link_->NoteReady();
     events_.on_change();
   } else if (!ready && phase_ == ReplicaPhase::kRunning) {
     SetPhase(ReplicaPhase::kStarting);

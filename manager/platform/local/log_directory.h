@@ -1,6 +1,7 @@
 // Where the logs of each resource's replicas are: written by the loop's thread, read by any.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,11 @@ struct LogSource {
 
 class LogDirectory {
  public:
-  // All sources of the key, oldest first; none: the key is forgotten.
+  // All sources of the key, oldest first; a resource that sleeps has none.
   void Set(const v1::ResourceKey& key, std::vector<LogSource> sources);
-  std::vector<LogSource> Get(const v1::ResourceKey& key) const;
+  void Remove(const v1::ResourceKey& key);
+  // Nothing: there is no such resource (any more).
+  std::optional<std::vector<LogSource>> Get(const v1::ResourceKey& key) const;
 
  private:
   mutable absl::Mutex mutex_;

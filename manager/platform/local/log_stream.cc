@@ -24,7 +24,9 @@ LocalLogStream::~LocalLogStream() {
 }
 
 void LocalLogStream::FindSources() {
-  const std::vector<LogSource> present = directory_.Get(key_);
+  const auto known_to_all = directory_.Get(key_);
+  gone_ = !known_to_all.has_value();
+  const std::vector<LogSource> present = known_to_all.value_or(std::vector<LogSource>());
   for (const LogSource& source : present) {
     if (!options_.instance.empty() && source.instance != options_.instance) continue;
     const auto known = sources_.find(source.instance);
@@ -67,7 +69,7 @@ absl::StatusOr<LogBatch> LocalLogStream::Read(size_t max_bytes) {
   const bool all_finished = std::all_of(sources_.begin(), sources_.end(),
                                         [](const auto& s) { return s.second.finished; });
   // While one follows, a replica may still come, but not for a resource that is gone.
-  const bool end = all_finished && (!options_.follow || directory_.Get(key_).empty());
+  const bool end = all_finished && (!options_.follow || gone_);
   return LogBatch{"", {}, end};
 }
 
@@ -80,7 +82,7 @@ bool LocalLogStream::Readable() {
     if (source.ended || source.tail.Readable()) return true;
     open = true;
   }
-  return !open && (!options_.follow || directory_.Get(key_).empty());
+  return !open && (!options_.follow || gone_);
 }
 
 void LocalLogStream::WhenReadable(std::function<void()> ready) {

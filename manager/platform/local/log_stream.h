@@ -78,6 +78,8 @@ class LocalLogStream : public LogStream {
   // The instance that was read last: each has its turn.
   std::string last_ ABSL_GUARDED_BY(mutex_);
   bool first_ ABSL_GUARDED_BY(mutex_) = true;
+  // The resource does not exist any more.
+  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
   Cancel cancel_;
 };
 

@@ -9,13 +9,15 @@ namespace krypton::platform {
 
 ReplicaGroup::ReplicaGroup(const LocalContext& context, LogDirectory& logs, v1::ResourceKey key,
                            std::function<void(std::vector<Replica>)> report)
-    : context_(context), logs_(logs), key_(std::move(key)), report_(std::move(report)) {}
+    : context_(context), logs_(logs), key_(std::move(key)), report_(std::move(report)) {
+  logs_.Set(key_, {});
+}
 
 ReplicaGroup::~ReplicaGroup() {
   *alive_ = false;
   context_.loop.Cancel(timer_);
   if (!last_failed_.empty()) RemoveFolder(last_failed_);
-  logs_.Set(key_, {});
+  logs_.Remove(key_);
 }
 
 LocalReplica::Events ReplicaGroup::EventsOfReplica() {

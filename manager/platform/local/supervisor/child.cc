@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +18,15 @@ namespace krypton::supervisor {
 namespace {
 
 void ResetSignals() {
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  // By the kernel's call: the C library refuses to touch the two that it keeps to itself, and
+  // posix_spawn leaves them ignored.
+  const struct {
+    void (*handler)(int);
+    unsigned long flags, restorer, mask;
+  } reset = {SIG_DFL, 0, 0, 0};
+  for (int signal = 1; signal < NSIG; ++signal) {
+    syscall(SYS_rt_sigaction, signal, &reset, nullptr, sizeof reset.mask);
+  }
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -30,7 +30,8 @@ import http.server, os, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        if "slow" in self.path: time.sleep(1.0)
+        print("begin", self.path, flush=True)
+        if self.path.startswith("/slow"): time.sleep(float(self.path[6:] or 1))
         body = ("%d %s" % (os.getpid(), os.environ.get("VERSION", ""))).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -124,13 +125,19 @@ bool Machine::WaitRunning(const std::string& name, size_t count) {
   });
 }
 
-std::string Machine::Call(const Replica& replica) {
+std::string Machine::LogOf(const Replica& replica) const {
+  return ReadAll(fmt::format("{}/replicas/{}/agent.log", settings_.state_dir, replica.instance));
+}
+
+std::string Machine::Call(const Replica& replica, const std::string& path) {
   const auto ready = ReadFile(
       fmt::format("{}/replicas/{}/proxy.json", settings_.state_dir, replica.instance), 1 << 16);
   if (!ready.ok()) return "";
   const auto value = boost::json::parse(*ready);
   const std::string address(value.at("http").as_string());
-  const auto answer = httplib::Client("http://" + address).Get("/");
+  httplib::Client client("http://" + address);
+  client.set_read_timeout(60);
+  const auto answer = client.Get(path);
   return answer && answer->status == 200 ? answer->body : "";
 }
 

@@ -12,7 +12,8 @@
 
 namespace krypton::platform::testing {
 
-// An agent of a few lines: answers every GET with its pid; `body` is Python that runs first.
+// An agent of a few lines: answers every GET with its pid and $VERSION; `/slow` after a second,
+// `/slow/30` after 30. `body` is Python that runs first.
 std::string Serve(const std::string& body = "");
 
 class Machine : public ::testing::Test {
@@ -40,8 +41,10 @@ class Machine : public ::testing::Test {
   bool WaitRunning(const std::string& name, size_t count);
   // Asks the platform to look whether the replicas that start are ready.
   void ConfirmStarting(const std::string& name);
-  // GET / through the replica's sidecar; empty when that fails.
-  std::string Call(const Replica& replica);
+  // GET through the replica's sidecar; empty when that fails.
+  std::string Call(const Replica& replica, const std::string& path = "/");
+  // All that the agent has printed.
+  std::string LogOf(const Replica& replica) const;
   // All processes that carry one of the instances, or stand for one of them.
   std::vector<int> Processes() const;
   static bool Alive(int pid);
