@@ -148,7 +148,7 @@ Task<void> ConnectionCore::Serve() {
   worker().Arm(*this, worker().Now() + limit.disconnect_check);
   co_await shard.handler(*state->exchange);
   if (!state->finished && !abort) {
-    if (state->head_sent || hard_cancelled()) {
+    if (state->head_sent || state->cancelled == Cancelled::kClientGone) {
       abort = true;
     } else {
       co_await state->exchange->RespondError(ErrorCode::kAgentUnreachable,
@@ -159,7 +159,7 @@ Task<void> ConnectionCore::Serve() {
     close_after = true;
     linger = true;
   }
-  if (hard_cancelled()) abort = true;
+  if (hard_cancelled() && !state->finished) abort = true;
   EndRequest();
 }
 
@@ -220,11 +220,13 @@ std::string_view ConnectionCore::ConnectionField() {
 }
 
 std::optional<bool> ConnectionCore::TrySend(IoVecs& vecs) {
-  if (hard_cancelled()) return false;
+  if (state->cancelled == Cancelled::kClientGone) return false;
   switch (socket.TryWrite(vecs)) {
     case WriteEnd::kDone:
       return true;
     case WriteEnd::kBlocked:
+      // A shutdown waits for nobody, but what the socket takes at once is still answered.
+      if (hard_cancelled()) return false;
       return std::nullopt;
     default:
       Cancel(Cancelled::kClientGone);
