@@ -9,8 +9,8 @@ using Description = config::Flags::Description;
 
 // What follows the command itself, besides flags.
 const std::map<std::string, std::string>& Arguments() {
-  static const std::map<std::string, std::string> arguments = {
-      {"get", "agents models endpoints"}, {"completion", "bash zsh fish"}};
+  static const std::map<std::string, std::string> arguments = {{"get", "agents models endpoints"},
+                                                               {"completion", "bash zsh fish"}};
   return arguments;
 }
 
@@ -22,8 +22,7 @@ bool TakesAgent(const std::string& command) {
 }
 
 // Names of agents, asked from the mesh while the user types; silent when there is none.
-constexpr char kListAgents[] =
-    "krypton get agents 2>/dev/null | awk 'NR>1 {print $1\"/\"$2}'";
+constexpr char kListAgents[] = "krypton get agents 2>/dev/null | awk 'NR>1 {print $1\"/\"$2}'";
 
 // For single quotes in a shell.
 std::string Quote(const std::string& text) {
@@ -82,8 +81,8 @@ std::string Bash(const Description& root) {
     if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
       script += "      COMPREPLY=($(compgen -W '" + words->second + "' -- \"$word\"))\n";
     } else if (TakesAgent(command.name)) {
-      script += "      COMPREPLY=($(compgen -W \"$(" + std::string(kListAgents) +
-                ")\" -- \"$word\"))\n";
+      script +=
+          "      COMPREPLY=($(compgen -W \"$(" + std::string(kListAgents) + ")\" -- \"$word\"))\n";
     } else if (TakesFiles(command.name)) {
       script += "      COMPREPLY=($(compgen -f -- \"$word\"))\n";
     }
@@ -116,8 +115,10 @@ std::string ZshArguments(const Description& command) {
   if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
     rest = "'*:argument:(" + words->second + ")'";
   } else if (TakesAgent(command.name)) {
-    rest = "\"*:agent:($(" + std::string("krypton get agents 2>/dev/null | awk 'NR>1 {print "
-                                         "\\$1\\\"/\\\"\\$2}'") +
+    rest = "\"*:agent:($(" +
+           std::string(
+               "krypton get agents 2>/dev/null | awk 'NR>1 {print "
+               "\\$1\\\"/\\\"\\$2}'") +
            "))\"";
   }
   return lines + "        " + rest + "\n";
@@ -143,8 +144,8 @@ std::string Zsh(const Description& root) {
       "  (( CURRENT-- ))\n"
       "  case $command in\n";
   for (const auto& command : root.commands) {
-    script += "    " + command.name + ")\n      _arguments \\\n" + ZshArguments(command) +
-              "      ;;\n";
+    script +=
+        "    " + command.name + ")\n      _arguments \\\n" + ZshArguments(command) + "      ;;\n";
   }
   return script + "  esac\n}\ncompdef _krypton krypton\n";
 }

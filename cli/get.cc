@@ -27,9 +27,6 @@ std::string KeyOf(const v1::ObjectMeta& metadata) {
 }
 std::string KeyOf(const v1::Agent& agent) { return KeyOf(agent.metadata()); }
 std::string KeyOf(const v1::Model& model) { return KeyOf(model.metadata()); }
-std::string KeyOf(const v1::EndpointItem& item) {
-  return item.key().namespace_() + "/" + item.key().name();
-}
 
 // One document of `-o json|yaml`.
 absl::StatusOr<std::string> Render(const std::string& json, const std::string& output) {
@@ -148,7 +145,8 @@ int GetAgents(const ControlPlane& control_plane, const GetOptions& options) {
   auto agents = control_plane.Agents(options.name_space);
   if (!agents.ok()) return Fail(agents.status());
   if (!options.name.empty()) {
-    std::erase_if(*agents, [&](const auto& agent) { return agent.metadata().name() != options.name; });
+    std::erase_if(*agents,
+                  [&](const auto& agent) { return agent.metadata().name() != options.name; });
   }
   return PrintOnce(*agents, AgentHeader(), options);
 }
@@ -168,7 +166,8 @@ int GetModels(const ControlPlane& control_plane, const GetOptions& options) {
   auto models = control_plane.Models(options.name_space);
   if (!models.ok()) return Fail(models.status());
   if (!options.name.empty()) {
-    std::erase_if(*models, [&](const auto& model) { return model.metadata().name() != options.name; });
+    std::erase_if(*models,
+                  [&](const auto& model) { return model.metadata().name() != options.name; });
   }
   return PrintOnce(*models, ModelHeader(), options);
 }
@@ -197,8 +196,8 @@ int WatchEndpoints(const ControlPlane& control_plane, const GetOptions& options)
         const std::string& instance = item.endpoint().instance();
         now[instance] = item;
         const auto known = before.find(instance);
-        const bool same = known != before.end() &&
-                          known->second.SerializeAsString() == item.SerializeAsString();
+        const bool same =
+            known != before.end() && known->second.SerializeAsString() == item.SerializeAsString();
         if (!same && !printer.Show(item, false)) return kOk;
       }
       for (const auto& [instance, item] : before) {
@@ -233,8 +232,8 @@ void AddGet(config::Flags& flags, GetOptions* options) {
 int RunGet(GetOptions options) {
   using Command = int (*)(const ControlPlane&, const GetOptions&);
   const std::map<std::string, Command> commands = {
-      {"agents", GetAgents},       {"agent", GetAgents},       {"models", GetModels},
-      {"model", GetModels},        {"endpoints", GetEndpoints}, {"endpoint", GetEndpoints},
+      {"agents", GetAgents}, {"agent", GetAgents},        {"models", GetModels},
+      {"model", GetModels},  {"endpoints", GetEndpoints}, {"endpoint", GetEndpoints},
   };
   const auto command = commands.find(options.what);
   if (command == commands.end()) {

@@ -133,7 +133,8 @@ void AddInvoke(config::Flags& flags, InvokeOptions* options) {
   flags.Add(&options->data, "data,d", "the body; @FILE reads a file, @- stdin", "TEXT");
   flags.Add(&options->method, "method,X", "HTTP method; without it POST with a body, else GET",
             "METHOD");
-  flags.AddRepeated(&options->headers, "header,H", "a header field of the request", "'NAME: VALUE'");
+  flags.AddRepeated(&options->headers, "header,H", "a header field of the request",
+                    "'NAME: VALUE'");
   flags.Add(&options->include, "include,i", "print the answer's head too");
   flags.Add(&options->timeout, "timeout", "how long the answer may be silent");
   AddGatewayFlag(flags, &options->addresses);
@@ -149,7 +150,8 @@ int RunInvoke(const InvokeOptions& options) {
   if (!headers.ok()) return Fail(headers.status());
   const Addresses found = FindAddresses(options.addresses, WellKnownReadyFile());
   if (const auto gateway = config::ParseHostPort(found.gateway); !gateway.ok()) {
-    return Fail(absl::InvalidArgumentError("--gateway: " + std::string(gateway.status().message())));
+    return Fail(
+        absl::InvalidArgumentError("--gateway: " + std::string(gateway.status().message())));
   }
   httplib::Request request;
   request.method = !options.method.empty() ? options.method : body->empty() ? "GET" : "POST";

@@ -1,0 +1,42 @@
+#include "cli/addresses.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace krypton::cli {
+namespace {
+
+class AddressesTest : public ::testing::Test {
+ protected:
+  AddressesTest() : path_(testing::TempDir() + "ready." + std::to_string(getpid())) {}
+  ~AddressesTest() override { unlink(path_.c_str()); }
+  void Write(const std::string& content) { std::ofstream(path_) << content; }
+
+  const std::string path_;
+};
+
+TEST_F(AddressesTest, WhatIsGivenWins) {
+  Write(R"({"control_plane":{"grpc":"127.0.0.1:1"},"gateway":{"http":"127.0.0.1:2"}})");
+  const Addresses found = FindAddresses({"a:1", ""}, path_);
+  EXPECT_EQ(found.control_plane, "a:1");
+  EXPECT_EQ(found.gateway, "127.0.0.1:2");
+}
+
+TEST_F(AddressesTest, WithoutAFileTheDesignsPortsAreMeant) {
+  const Addresses found = FindAddresses({}, path_ + ".none");
+  EXPECT_EQ(found.control_plane, "127.0.0.1:7090");
+  EXPECT_EQ(found.gateway, "127.0.0.1:8080");
+}
+
+TEST_F(AddressesTest, AFileThatIsDamagedIsNone) {
+  for (const char* content :
+       {"", "{", "[]", R"({"control_plane":1})", R"({"gateway":{"http":[]}})"}) {
+    Write(content);
+    EXPECT_EQ(FindAddresses({}, path_).gateway, "127.0.0.1:8080") << content;
+  }
+}
+
+}  // namespace
+}  // namespace krypton::cli

@@ -1,0 +1,90 @@
+#include "cli/up/screen.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace krypton::cli {
+namespace {
+
+v1::Agent AgentNamed(const std::string& name, int ready, int desired) {
+  v1::Agent agent;
+  agent.mutable_metadata()->set_namespace_("default");
+  agent.mutable_metadata()->set_name(name);
+  agent.mutable_status()->set_phase(v1::AGENT_PHASE_SCALING);
+  agent.mutable_status()->set_ready_replicas(ready);
+  agent.mutable_status()->set_desired_replicas(desired);
+  return agent;
+}
+
+class ScreenTest : public ::testing::Test {
+ protected:
+  ScreenTest() {
+    state_.addresses.gateway = {"gateway", "127.0.0.1:8080", "127.0.0.1:7080", "127.0.0.1:8081"};
+    state_.addresses.control_plane = {"control_plane", "127.0.0.1:8090", "127.0.0.1:7090",
+                                      "127.0.0.1:8091"};
+    state_.addresses.manager = {"manager", "", "127.0.0.1:7070", "127.0.0.1:8070"};
+    for (const auto* component : state_.addresses.all()) {
+      state_.components.push_back({component, 42, "running"});
+    }
+  }
+  std::string Render(size_t width, size_t height) const {
+    return RenderScreen(state_, width, height, {});
+  }
+
+  ScreenState state_;
+};
+
+TEST_F(ScreenTest, ShowsComponentsAgentsAndWhatToTry) {
+  state_.agents = {AgentNamed("hello", 1, 3)};
+  state_.news = {"12:00:00 default/hello: Scaling, 1/3 replicas"};
+  const std::string screen = Render(160, 40);
+  for (const char* text :
+       {"127.0.0.1:8070", "control plane", "hello", "1/3", "Scaling",
+        "curl -i http://127.0.0.1:8080/v1/agents/default/hello",
+        "grpcurl -plaintext 127.0.0.1:7090 krypton.v1.ControlPlaneService/ListAgents",
+        "12:00:00 default/hello"}) {
+    EXPECT_NE(screen.find(text), std::string::npos) << text << " in\n" << screen;
+  }
+}
+
+TEST_F(ScreenTest, FitsTheTerminal) {
+  for (int i = 0; i < 100; ++i) {
+    state_.agents.push_back(AgentNamed("agent-" + std::to_string(i), 0, 0));
+    state_.news.push_back("news " + std::to_string(i));
+  }
+  const std::string screen = Render(60, 24);
+  EXPECT_LE(std::count(screen.begin(), screen.end(), '\n'), 24);
+  EXPECT_NE(screen.find("more (krypton get agents)"), std::string::npos) << screen;
+  EXPECT_NE(screen.find("curl -i"), std::string::npos) << screen;
+  EXPECT_NE(screen.find("news 99"), std::string::npos) << screen;
+  EXPECT_EQ(screen.find("news 1\x1b"), std::string::npos) << screen;
+}
+
+TEST_F(ScreenTest, ARefusedManifestIsRedAndNamed) {
+  v1::ManifestProblem problem;
+  problem.set_file("wrong.yaml");
+  problem.set_document(2);
+  problem.set_field("spec.port");
+  problem.set_reason("70000 is not in 1..65535");
+  state_.problems = {problem};
+  EXPECT_NE(Render(160, 40).find("wrong.yaml"), std::string::npos);
+}
+
+TEST(DescribeChangeTest, TellsOnlyWhatAPersonWantsToSee) {
+  v1::WatchAgentsResponse change;
+  change.set_type(v1::CHANGE_TYPE_MODIFIED);
+  *change.mutable_agent() = AgentNamed("hello", 1, 3);
+  const v1::Agent before = AgentNamed("hello", 1, 1);
+  EXPECT_EQ(DescribeChange(&before, change),
+            "default/hello: Scaling, 1/3 replicas (wanted 1 -> 3)");
+  EXPECT_EQ(DescribeChange(&change.agent(), change), "");
+  change.set_type(v1::CHANGE_TYPE_DELETED);
+  EXPECT_EQ(DescribeChange(&before, change), "default/hello: deleted");
+  change.set_type(v1::CHANGE_TYPE_SYNCED);
+  EXPECT_EQ(DescribeChange(nullptr, change), "");
+}
+
+}  // namespace
+}  // namespace krypton::cli

@@ -1,0 +1,247 @@
+#include "cli/up/up.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/addresses.h"
+#include "cli/command.h"
+#include "cli/up/mesh.h"
+#include "cli/up/screen.h"
+#include "cli/up/watch.h"
+#include "common/config/flags.h"
+#include "common/config/process.h"
+#include "common/config/ready_file.h"
+
+namespace krypton::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kNewsKept = 200;
+constexpr std::chrono::seconds kRedraw{1};
+
+std::string TimeOfDay() {
+  const time_t now = time(nullptr);
+  tm local = {};
+  localtime_r(&now, &local);
+  char text[16];
+  strftime(text, sizeof text, "%H:%M:%S", &local);
+  return text;
+}
+
+// The state folder, which one `krypton up` at a time uses.
+class StateFolder {
+ public:
+  ~StateFolder() {
+    if (lock_ >= 0) close(lock_);
+  }
+  absl::Status Take(const std::string& path) {
+    std::error_code error;
+    fs::create_directories(path + "/logs", error);
+    if (error) {
+      return absl::UnavailableError("cannot create " + path + "/logs: " + error.message());
+    }
+    const std::string lock = path + "/up.lock";
+    lock_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock_ < 0) return absl::UnavailableError("cannot write " + lock + ": " + strerror(errno));
+    if (flock(lock_, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+    return absl::UnavailableError("another 'krypton up' uses " + path +
+                                  "; end it, or choose another folder with --state-dir");
+  }
+
+ private:
+  int lock_ = -1;
+};
+
+// Lines for people: on a terminal the screen replaces them once everything serves.
+class Display {
+ public:
+  explicit Display(bool live) : live_(live) {}
+  ~Display() {
+    if (drawn_) Print("\x1b[?25h");
+  }
+
+  void Say(const std::string& line) {
+    const std::string text = TimeOfDay() + " " + line;
+    if (live_ && drawn_) {
+      state_.news.push_back(text);
+      if (state_.news.size() > kNewsKept) state_.news.pop_front();
+    } else {
+      Print(text + "\n");
+    }
+  }
+  void Update(const Mesh& mesh, MeshWatch::Snapshot snapshot) {
+    state_.components = mesh.states();
+    state_.agents = std::move(snapshot.agents);
+    state_.problems = std::move(snapshot.problems);
+    for (const std::string& line : snapshot.news) Say(line);
+    if (live_) Draw();
+  }
+  void Begin(const MeshAddresses& addresses, const std::string& state_dir) {
+    state_.addresses = addresses;
+    state_.state_dir = state_dir;
+    if (live_) {
+      Print("\x1b[2J\x1b[?25l");
+      drawn_ = true;
+      return;
+    }
+    for (const ComponentAddresses* at : addresses.all()) {
+      Print(at->name + (at->http.empty() ? "" : "  http " + at->http) + "  grpc " + at->grpc +
+            "  ops " + at->ops + "\n");
+    }
+    for (const std::string& line : ThingsToTry(addresses, {})) Print("try: " + line + "\n");
+  }
+  // What comes now is printed below the screen.
+  void End() {
+    if (drawn_) Print("\x1b[?25h\n");
+    drawn_ = false;
+  }
+
+ private:
+  void Draw() {
+    winsize size = {};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) size = {40, 120, 0, 0};
+    Print("\x1b[H" +
+          RenderScreen(state_, size.ws_col, size.ws_row - 1U, std::chrono::system_clock::now()) +
+          "\x1b[J");
+  }
+
+  const bool live_;
+  bool drawn_ = false;
+  ScreenState state_;
+};
+
+// Tells the other commands where this mesh is, for as long as it runs.
+class WellKnownFile {
+ public:
+  void Write(const std::string& content) {
+    std::error_code error;
+    fs::create_directories(RunFolder(), error);
+    // A home that cannot be written is no reason not to run: the flags say where the mesh is.
+    if (!error && config::WriteFileAtomically(WellKnownReadyFile(), content).ok()) {
+      content_ = content;
+    }
+  }
+  ~WellKnownFile() {
+    std::ostringstream found;
+    found << std::ifstream(WellKnownReadyFile()).rdbuf();
+    if (!content_.empty() && found.str() == content_) unlink(WellKnownReadyFile().c_str());
+  }
+
+ private:
+  std::string content_;
+};
+
+void WaitForSomething(const Mesh& mesh, int stop_fd, int watch_fd) {
+  std::vector<pollfd> fds = {{stop_fd, POLLIN, 0}, {watch_fd, POLLIN, 0}};
+  for (const int fd : mesh.fds()) fds.push_back({fd, POLLIN, 0});
+  // Sooner when something waits for its restart.
+  const bool all_run = mesh.fds().size() == mesh.states().size();
+  const auto wait = all_run ? std::chrono::milliseconds(kRedraw) : std::chrono::milliseconds(50);
+  poll(fds.data(), fds.size(), static_cast<int>(wait.count()));
+}
+
+bool Stopped(int stop_fd) {
+  pollfd waited = {stop_fd, POLLIN, 0};
+  return poll(&waited, 1, 0) > 0;
+}
+
+absl::Status Follow(Mesh& mesh, Display& display, const UpOptions& options,
+                    const MeshAddresses& addresses, int stop_fd) {
+  auto control_plane = ControlPlane::Connect(addresses.control_plane.grpc, {});
+  if (!control_plane.ok()) return control_plane.status();
+  WellKnownFile well_known;
+  std::string ready;
+  display.Begin(addresses, options.state_dir);
+  MeshWatch watch(*std::move(control_plane));
+  while (!Stopped(stop_fd)) {
+    // Process ids change with a restart.
+    if (const std::string now = mesh.ReadyJson(); now != ready) {
+      ready = now;
+      well_known.Write(ready);
+      if (!options.ready_file.empty()) {
+        const absl::Status written = config::WriteFileAtomically(options.ready_file, ready);
+        if (!written.ok()) return written;
+      }
+    }
+    display.Update(mesh, watch.Take());
+    WaitForSomething(mesh, stop_fd, watch.fd());
+    mesh.Tick();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFolders(std::vector<std::string>& folders) {
+  for (std::string& folder : folders) {
+    std::error_code error;
+    if (!fs::exists(folder, error)) {
+      return absl::InvalidArgumentError("no such folder of manifests: " + folder);
+    }
+    folder = fs::canonical(folder, error);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Up(UpOptions& options, Display& display, int stop_fd) {
+  if (absl::Status status = CheckFolders(options.manifests); !status.ok()) return status;
+  if (options.state_dir.empty()) options.state_dir = RunFolder();
+  StateFolder folder;
+  if (absl::Status status = folder.Take(options.state_dir); !status.ok()) return status;
+  options.state_dir = fs::canonical(options.state_dir);
+  const auto addresses = ChooseAddresses(options.host, options.port_base);
+  if (!addresses.ok()) return addresses.status();
+  display.Say("starting; logs are in " + options.state_dir + "/logs");
+  Mesh mesh(
+      {*addresses, options.manifests, options.state_dir, options.log_level, options.log_format},
+      [&display](const std::string& line) { display.Say(line); });
+  absl::Status status = mesh.Start(stop_fd);
+  if (status.ok() && !Stopped(stop_fd)) {
+    status = Follow(mesh, display, options, *addresses, stop_fd);
+  }
+  display.End();
+  status.Update(mesh.Stop());
+  return status;
+}
+
+}  // namespace
+
+void AddUp(config::Flags& flags, UpOptions* options) {
+  flags.AddPositional(&options->manifests, "DIR", "folders of manifests, followed while it runs");
+  flags.Add(&options->port_base, "port-base",
+            "12 ports from this one on; 0: free ones; -1: 8080 (gateway), 8090 (control plane) and "
+            "their sisters",
+            "PORT");
+  flags.Add(&options->host, "host", "the address that everything listens on", "ADDRESS");
+  flags.Add(&options->ready_file, "ready-file",
+            "written once everything serves: process ids and addresses as JSON", "PATH");
+  flags.Add(&options->state_dir, "state-dir",
+            "state and logs (default: $XDG_RUNTIME_DIR/krypton, else ~/.cache/krypton/run)", "DIR");
+  flags.Add(&options->plain, "plain", "print lines instead of the live screen on a terminal");
+  flags.AddChoice(&options->log_level, "log-level", {"debug", "info", "warn", "error"},
+                  "of the components");
+  flags.AddChoice(&options->log_format, "log-format", {"text", "json"}, "of the components");
+}
+
+int RunUp(UpOptions options) {
+  config::Process process;
+  absl::Status status;
+  {
+    Display display(isatty(STDOUT_FILENO) == 1 && !options.plain);
+    status = Up(options, display, process.stop_fd());
+    if (status.ok()) display.Say("everything has ended");
+  }
+  return Fail(status);
+}
+
+}  // namespace krypton::cli

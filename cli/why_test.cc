@@ -1,0 +1,47 @@
+#include "cli/why.h"
+
+#include <gtest/gtest.h>
+
+#include "krypton/v1/control_plane.pb.h"
+
+namespace krypton::cli {
+namespace {
+
+TEST(WhyTest, SaysWhatThereIsAndEachDecisionWithItsInputs) {
+  v1::ExplainAgentResponse explanation;
+  explanation.mutable_agent()->mutable_status()->set_ready_replicas(1);
+  explanation.mutable_agent()->mutable_status()->set_desired_replicas(2);
+  explanation.set_summary("Two replicas, since 9 calls wait or run.");
+  v1::DecisionRecord& record = *explanation.add_decisions();
+  record.mutable_decision()->mutable_time()->set_seconds(100);
+  record.mutable_decision()->set_previous(1);
+  record.mutable_decision()->set_desired(2);
+  record.mutable_decision()->set_rule(v1::SCALING_RULE_STABLE_WINDOW);
+  record.mutable_decision()->set_in_flight(4.5);
+  record.mutable_decision()->set_waiting(5);
+  record.mutable_decision()->set_max_replicas(10);
+  record.mutable_decision()->set_reason("9.5 / (8 * 0.8)");
+  const auto now = std::chrono::system_clock::time_point(std::chrono::seconds(145));
+  EXPECT_EQ(ExplainInWords("default/echo", explanation, now),
+            "default/echo: 1 of 2 replicas ready\n"
+            "Two replicas, since 9 calls wait or run.\n"
+            "\n"
+            "AGO   REPLICAS   RULE            IN FLIGHT+WAITING   BOUNDS   REASON\n"
+            "45s   1 -> 2     stable window   4.5+5               0..10    9.5 / (8 * 0.8)\n");
+}
+
+TEST(WhyTest, ARefusalIsTold) {
+  v1::ExplainAgentResponse explanation;
+  v1::DecisionRecord& record = *explanation.add_decisions();
+  record.set_refused(true);
+  record.set_refusal("an older term");
+  EXPECT_NE(ExplainInWords("a/b", explanation, {}).find("refused: an older term"),
+            std::string::npos);
+}
+
+TEST(WhyTest, NoDecisionYetIsSaid) {
+  EXPECT_NE(ExplainInWords("a/b", {}, {}).find("No decision"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace krypton::cli
