@@ -60,7 +60,7 @@ grpc::Status ManagerStatus(const grpc::Status& status) {
 
 // ExplainAgent while it waits for the manager.
 struct Explanation {
-  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
   v1::ListDecisionsRequest request;
   v1::ListDecisionsResponse decisions;
 };
@@ -237,12 +237,12 @@ ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
                  [&] { return limit.ok() ? found.status() : limit.status(); });
   }
   auto question = std::make_shared<Explanation>();
-  rpc::SetTimeout(question->context, kManagerTimeout);
+  rpc::SetTimeout(*question->context, kManagerTimeout);
   *question->request.mutable_key() = (*found)->key();
   question->request.set_limit(*limit);
   ServerUnaryReactor* reactor = context->DefaultReactor();
   parts_.manager.async()->ListDecisions(
-      &question->context, &question->request, &question->decisions,
+      question->context.get(), &question->request, &question->decisions,
       [question, response, reactor, entry = *found,
        count = CountAs(*context, "explain_agent")](const grpc::Status& status) {
         if (status.ok()) {
@@ -253,6 +253,8 @@ ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
         }
         const grpc::Status answer = ManagerStatus(status);
         count(answer);
+        // Before the server can know that the call is over: the context holds the channel.
+        question->context.reset();
         reactor->Finish(answer);
       });
   return reactor;

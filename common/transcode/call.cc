@@ -47,7 +47,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
 
   void Start(grpc::GenericStub& stub, const std::string& rpc_path, std::shared_ptr<Reactor> self) {
     self_ = std::move(self);
-    stub.PrepareBidiStreamingCall(&context, rpc_path, {}, this);
+    stub.PrepareBidiStreamingCall(context.get(), rpc_path, {}, this);
     AddHold();
     reading_ = true;
     WriteNext();
@@ -74,7 +74,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   }
 
   void Drop() {
-    context.TryCancel();
+    context->TryCancel();
     bool release = false;
     {
       const absl::MutexLock lock(&mutex_);
@@ -84,8 +84,13 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
       if (release) no_more_ = true;
     }
     if (release) RemoveHold();
-    const absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(&done_));
+    {
+      const absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(&done_));
+    }
+    // Here and not in OnDone: it may hold the channel's last reference, and a channel that is
+    // destroyed on one of gRPC's own threads waits for that very thread.
+    context.reset();
   }
 
   void OnWriteDone(bool ok) override {
@@ -114,7 +119,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
     done_ = true;
   }
 
-  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
   CallStatus call_status;
 
  private:
@@ -150,9 +155,9 @@ Call::Call(grpc::GenericStub& stub, const std::string& rpc_path,
            const std::vector<Header>& metadata, std::vector<std::string> requests,
            std::optional<std::chrono::nanoseconds> timeout)
     : reactor_(std::make_shared<Reactor>(std::move(requests))) {
-  for (const Header& entry : metadata) reactor_->context.AddMetadata(entry.name, entry.value);
+  for (const Header& entry : metadata) reactor_->context->AddMetadata(entry.name, entry.value);
   if (timeout && *timeout < kFarAway) {
-    reactor_->context.set_deadline(
+    reactor_->context->set_deadline(
         std::chrono::system_clock::now() +
         std::chrono::duration_cast<std::chrono::system_clock::duration>(*timeout));
   }
@@ -166,11 +171,11 @@ Call::Event Call::Next(std::chrono::milliseconds wait) { return reactor_->Next(w
 const CallStatus& Call::status() const { return reactor_->call_status; }
 
 std::vector<Header> Call::InitialMetadata() const {
-  return ToHeaders(reactor_->context.GetServerInitialMetadata());
+  return ToHeaders(reactor_->context->GetServerInitialMetadata());
 }
 
 std::vector<Header> Call::TrailingMetadata() const {
-  return ToHeaders(reactor_->context.GetServerTrailingMetadata());
+  return ToHeaders(reactor_->context->GetServerTrailingMetadata());
 }
 
 }  // namespace krypton::transcode
