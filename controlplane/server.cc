@@ -84,6 +84,7 @@ class Server::Impl {
     rest_.AddTranscoder(transcoder);
     ops_.AddTranscoder(transcoder);
     ops_.AddReadinessCheck("registry", [this] { return CheckRegistry(); });
+    ops_.AddReadinessNote("manager", [this] { return DescribeManager(); });
     absl::StatusOr<config::HostPort> http_address = rest_.Start();
     if (!http_address.ok()) return http_address.status();
     absl::StatusOr<config::HostPort> ops_address = ops_.Start();
@@ -115,6 +116,18 @@ class Server::Impl {
     if (registry_.Synced()) return absl::OkStatus();
     return absl::UnavailableError(absl::StrCat("not read yet from ", settings_.manager_address, " ",
                                                registry_.state().last_error));
+  }
+
+  std::string DescribeManager() const {
+    const registry::State state = registry_.state();
+    if (state.connected) return "";
+    std::string text = absl::StrCat(settings_.manager_address, " cannot be reached");
+    if (state.synced && state.stale_since) {
+      const auto age = std::chrono::steady_clock::now() - *state.stale_since;
+      absl::StrAppend(&text, "; answers are as of ",
+                      std::chrono::duration_cast<std::chrono::seconds>(age).count(), " s ago");
+    }
+    return text;
   }
 
   const Settings settings_;

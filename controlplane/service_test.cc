@@ -166,6 +166,14 @@ TEST_F(ServiceTest, CallsAreCountedByTheirHttpStatus) {
   EXPECT_EQ(Count("get_agent", "404"), 1);
 }
 
+TEST_F(ServiceTest, TheTranscodersCallsAreNotCountedTwice) {
+  const auto in_process = v1::ControlPlaneService::NewStub(server_.InProcessChannel());
+  grpc::ClientContext context;
+  v1::ListAgentsResponse response;
+  ASSERT_TRUE(in_process->ListAgents(&context, {}, &response).ok());
+  EXPECT_EQ(Count("list_agents", "200"), 0);
+}
+
 TEST_F(ServiceTest, AWatchTellsWhatIsAndWhatChanges) {
   grpc::ClientContext context;
   const auto watch = stub_->WatchAgents(&context, {});

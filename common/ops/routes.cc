@@ -112,6 +112,10 @@ void Routes::AddReadinessCheck(std::string name, std::function<absl::Status()> c
   checks_.emplace_back(std::move(name), std::move(check));
 }
 
+void Routes::AddReadinessNote(std::string name, std::function<std::string()> note) {
+  notes_.emplace_back(std::move(name), std::move(note));
+}
+
 void Routes::Handle(std::string method, std::string path, Handler handler) {
   handlers_[std::move(path)][std::move(method)] = std::move(handler);
 }
@@ -177,6 +181,10 @@ transcode::Response Routes::Ready() const {
                          : "[-]" + name + ": " + std::string(status.message()) + "\n";
   };
   for (const auto& [name, check] : checks_) add(name, check());
+  for (const auto& [name, note] : notes_) {
+    const std::string text = note();
+    lines += "[+]" + name + (text.empty() ? " ok" : ": " + text) + "\n";
+  }
   if (draining_) add("shutdown", absl::UnavailableError("the process is draining"));
   return Text(ready ? 200 : 503, lines + (ready ? "ready\n" : "not ready\n"));
 }

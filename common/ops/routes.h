@@ -25,6 +25,7 @@ class Routes {
   Routes(std::string component, std::shared_ptr<metrics::Registry> registry, bool ops_routes);
 
   void AddReadinessCheck(std::string name, std::function<absl::Status()> check);
+  void AddReadinessNote(std::string name, std::function<std::string()> note);
   void Handle(std::string method, std::string path, Handler handler);
   void SetTranscoder(std::shared_ptr<transcode::Transcoder> transcoder);
   void SetDraining() { draining_ = true; }
@@ -43,6 +44,7 @@ class Routes {
   const std::shared_ptr<metrics::Registry> registry_;
   const bool ops_routes_;
   std::vector<std::pair<std::string, std::function<absl::Status()>>> checks_;
+  std::vector<std::pair<std::string, std::function<std::string()>>> notes_;
   std::map<std::string, std::map<std::string, Handler>> handlers_;  // path, method
   std::shared_ptr<transcode::Transcoder> transcoder_;
   std::atomic<bool> draining_{false};

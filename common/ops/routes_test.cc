@@ -46,10 +46,11 @@ TEST_F(RoutesTest, HealthzNeedsNoChecks) {
 TEST_F(RoutesTest, ReadyzHasALineACheck) {
   absl::Status registry = absl::UnavailableError("no snapshot yet");
   routes_.AddReadinessCheck("listener", [] { return absl::OkStatus(); });
+  routes_.AddReadinessNote("manager", [] { return "gone for 5 s"; });
   routes_.AddReadinessCheck("registry", [&] { return registry; });
   EXPECT_EQ(Get("/readyz").status, 503);
   EXPECT_EQ(Get("/readyz?verbose").body,
-            "[+]listener ok\n[-]registry: no snapshot yet\nnot ready\n");
+            "[+]listener ok\n[-]registry: no snapshot yet\n[+]manager: gone for 5 s\nnot ready\n");
   registry = absl::OkStatus();
   EXPECT_EQ(Get("/readyz").status, 200);
   routes_.SetDraining();

@@ -158,6 +158,10 @@ Server::Server(Settings settings, std::shared_ptr<metrics::Registry> registry)
 
 Server::~Server() { Stop(); }
 
+void Server::AddReadinessNote(std::string name, std::function<std::string()> note) {
+  impl_->routes.AddReadinessNote(std::move(name), std::move(note));
+}
+
 void Server::AddReadinessCheck(std::string name, std::function<absl::Status()> check) {
   impl_->routes.AddReadinessCheck(std::move(name), std::move(check));
 }

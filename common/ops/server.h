@@ -67,6 +67,8 @@ class Server {
 
   // A line of /readyz, which is 200 when all are OK. `check` runs on any thread, at once.
   void AddReadinessCheck(std::string name, std::function<absl::Status()> check);
+  // A line of /readyz that never makes it fail: what the process does without. Empty: all is well.
+  void AddReadinessNote(std::string name, std::function<std::string()> note);
   // A route; `path` is literal. HEAD is answered by GET's handler.
   void Handle(std::string method, std::string path, Handler handler);
   // Answers every path that no route takes; without one, that is a 404. At most one.
