@@ -277,6 +277,13 @@ TEST(GatewayTest, ARequestInALoopEnds) {
   EXPECT_EQ(ErrorOf(looped), "loop_detected");
 }
 
+TEST(GatewayTest, ViaIsOneFieldWhateverItCameAs) {
+  Mesh mesh;
+  mesh.Register({&mesh.AddReplica(EchoRequest)});
+  const auto answer = mesh.Get("/", {{"Via", "1.1 krypton"}, {"Via", "1.0 fred"}});
+  EXPECT_THAT(answer->body, HasSubstr("\nvia: 1.1 krypton, 1.0 fred, 1.1 krypton\n"));
+}
+
 TEST(GatewayTest, ASessionStaysWithItsReplica) {
   Mesh mesh;
   const auto with_session = [](std::string name) -> http::Handler {

@@ -53,6 +53,7 @@ bool IsSet(std::string_view name, const std::vector<Field>& fields) {
 // What the gateway writes itself, from what the client sent.
 bool IsForwardedField(const Field& field) {
   switch (field.id) {
+    case FieldId::kVia:
     case FieldId::kXForwardedFor:
     case FieldId::kXForwardedHost:
     case FieldId::kXForwardedPrefix:
@@ -61,6 +62,16 @@ bool IsForwardedField(const Field& field) {
     default:
       return EqualsIgnoreCase(field.name, "forwarded");
   }
+}
+
+// One field for all hops: an agent that calls on and repeats what it was sent often keeps one of
+// several fields only, and a loop through it would never be seen.
+void AppendVia(std::string& out, const RequestHead& head, std::string_view own) {
+  out.append("Via: ");
+  for (const Field& field : head.fields) {
+    if (field.id == FieldId::kVia && !field.value.empty()) out.append(field.value).append(", ");
+  }
+  out.append(own).append("\r\n");
 }
 
 void AppendForwardedFor(std::string& out, const RequestHead& head, bool trust,
@@ -89,7 +100,7 @@ void AppendGatewayFields(std::string& out, const RequestHead& head, const Forwar
   if (!outer.empty() || !plan.prefix.empty()) {
     out.append("X-Forwarded-Prefix: ").append(outer).append(plan.prefix).append("\r\n");
   }
-  AppendField(out, "Via", plan.via);
+  AppendVia(out, head, plan.via);
 }
 
 void AppendRequestConnection(std::string& out, const RequestHead& head) {
