@@ -20,8 +20,8 @@ using Problems = std::shared_ptr<const v1::ManifestProblems>;
 
 class Catalog {
  public:
-  // `gateway_url` is where users call; it completes an agent's `status.url` that the manager left
-  // empty.
+  // `gateway_url`, if not empty, is where users call: `status.url` says so, whatever the manager
+  // thinks.
   explicit Catalog(std::string gateway_url = "");
 
   void Apply(const registry::Change& change);

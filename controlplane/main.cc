@@ -20,7 +20,8 @@ int main(int argc, char** argv) {
             "where metrics and health are served", "HOST:PORT");
   flags.Add(&settings.manager_address, "manager-address", "the manager's gRPC address",
             "HOST:PORT");
-  flags.Add(&settings.gateway_url, "gateway-url", "where users call the gateway", "URL");
+  flags.Add(&settings.gateway_url, "gateway-url",
+            "where users call the gateway; empty: where the manager says", "URL");
   flags.Add(&settings.max_streams, "max-streams",
             "watches and log readers that may be open at once");
   flags.Add(&settings.ready_file, "ready-file", "written once all addresses are bound", "PATH");

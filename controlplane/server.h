@@ -17,8 +17,8 @@ struct Settings {
   std::string grpc_bind_address = ":7090";
   std::string metrics_bind_address = ":8091";
   std::string manager_address = "127.0.0.1:7070";
-  // Where users call the gateway.
-  std::string gateway_url = "http://127.0.0.1:8080";
+  // Where users call the gateway; empty: where the manager says.
+  std::string gateway_url;
   rpc::TlsSettings tls;
   // Watches and log readers, by gRPC and REST together.
   int max_streams = 512;

@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -24,6 +25,9 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
+
+// Of a dotted name; deeper ones name nothing.
+constexpr int kMaxDepth = 64;
 
 // Above or below one another, or the same.
 bool IsRelated(const FieldPath& a, const FieldPath& b) {
@@ -58,6 +62,9 @@ struct Resolved {
 Resolved Resolve(const Descriptor& request, absl::string_view dotted) {
   FieldPath path;
   const Descriptor* type = &request;
+  if (std::count(dotted.begin(), dotted.end(), '.') >= kMaxDepth) {
+    return {Resolved::End::kUnknownName, path};
+  }
   for (const absl::string_view name : absl::StrSplit(dotted, '.')) {
     if (!path.empty() && (type == nullptr || path.back()->is_repeated())) {
       return {Resolved::End::kNotAMessage, path};
@@ -166,6 +173,7 @@ absl::Status SetParameter(const FieldPath& path, const KeyParts& key,
 
 absl::StatusOr<std::vector<QueryParameter>> ParseQuery(absl::string_view query) {
   std::vector<QueryParameter> parameters;
+  std::map<std::string, size_t> places;
   for (const absl::string_view pair : absl::StrSplit(query, '&')) {
     if (pair.empty()) continue;
     if (absl::StrContains(pair, ';')) {
@@ -177,13 +185,9 @@ absl::StatusOr<std::vector<QueryParameter>> ParseQuery(absl::string_view query) 
                                            ? std::optional<std::string>("")
                                            : DecodePercent(pair.substr(equals + 1), true);
     if (!key || !value) return absl::InvalidArgumentError("invalid URL escape in query");
-    const auto same = std::find_if(parameters.begin(), parameters.end(),
-                                   [&](const QueryParameter& p) { return p.key == *key; });
-    if (same == parameters.end()) {
-      parameters.push_back({*std::move(key), {*std::move(value)}});
-    } else {
-      same->values.push_back(*std::move(value));
-    }
+    const auto [place, is_new] = places.emplace(*key, parameters.size());
+    if (is_new) parameters.push_back({*std::move(key), {}});
+    parameters[place->second].values.push_back(*std::move(value));
   }
   return parameters;
 }
