@@ -27,10 +27,16 @@ constexpr std::chrono::milliseconds kStreamWait{250};
 constexpr std::chrono::seconds kTimeout{30};
 constexpr int kBacklog = 4096;
 
+// void in cpp-httplib 0.11 (Debian 12), bool in 0.18 (Debian 13).
+using Enqueued = decltype(std::declval<httplib::TaskQueue&>().enqueue({}));
+
 class PoolQueue : public httplib::TaskQueue {
  public:
   explicit PoolQueue(int threads) : pool_(threads) {}
-  void enqueue(std::function<void()> job) override { pool_.Enqueue(std::move(job)); }
+  Enqueued enqueue(std::function<void()> job) override {
+    pool_.Enqueue(std::move(job));
+    return static_cast<Enqueued>(true);
+  }
   void shutdown() override { pool_.Shutdown(); }
 
  private:
