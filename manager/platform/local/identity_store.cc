@@ -10,12 +10,14 @@
 #include "common/log/log.h"
 #include "common/resource/manifest.h"
 #include "fmt/format.h"
+#include "google/protobuf/util/message_differencer.h"
 #include "manager/platform/local/files.h"
 
 namespace krypton::platform {
 namespace {
 
 namespace json = boost::json;
+using google::protobuf::util::MessageDifferencer;
 using resource::Resource;
 
 constexpr size_t kMaxFileBytes = 8 << 20;
@@ -130,8 +132,12 @@ Admitted IdentityStore::Admit(const Resource& parsed, const std::string& file) {
     identity.mutable_creation_timestamp()->set_seconds(now.count());
   }
   const Admitted admitted{WithIdentity(parsed, identity), file};
+  const bool same =
+      known != all_.end() && known->second.file == file &&
+      known->second.resource->SameSpec(*admitted.resource) &&
+      MessageDifferencer::Equals(known->second.resource->metadata(), admitted.resource->metadata());
   all_[name] = admitted;
-  Save(admitted);
+  if (!same) Save(admitted);
   return admitted;
 }
 

@@ -31,6 +31,14 @@ struct Launch {
 // The supervisor's standard input (supervisor/spec.h).
 std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings);
 
+// Names everything that a replica's processes are told by the resource, and nothing that is the
+// replica's own: two resources with one template need no new processes.
+std::string TemplateOf(const resource::Resource& resource, const std::string& work_folder,
+                       const LocalSettings& settings);
+// What a drain of its replicas may take.
+std::chrono::milliseconds GraceOf(const resource::Resource& resource,
+                                  const LocalSettings& settings);
+
 // `<gateway>/v1/agents/<namespace>/<name>`, or `<gateway>/v1` of a model.
 std::string PublicUrl(const resource::Resource& resource, const std::string& gateway_url);
 

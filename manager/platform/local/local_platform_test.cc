@@ -134,10 +134,22 @@ TEST_F(LocalPlatformTest, AnEditRollsNewFirst) {
   recorder_->on_replicas = nullptr;
 }
 
+TEST_F(LocalPlatformTest, AnEditThatProcessesWouldNotNoticeDoesNotRoll) {
+  const Replica old = RunOne(Serve());
+  WriteManifest("a.yaml", Agent("echo", Serve(), "  maxReplicas: 3\n  scaleToZeroAfter: 5s\n"));
+  ASSERT_TRUE(Wait([&] {
+    const auto replicas = recorder_->replicas(kEcho);
+    return recorder_->resource(kEcho)->generation() == 2 && replicas.size() == 1 &&
+           replicas[0].generation == 2;
+  }));
+  EXPECT_EQ(recorder_->replicas(kEcho)[0].instance, old.instance);
+  EXPECT_EQ(recorder_->instances().size(), 1u);
+}
+
 TEST_F(LocalPlatformTest, AnEditThatFailsLeavesTheOldOneServing) {
   const Replica old = RunOne(Serve());
-  WriteManifest("a.yaml", Agent("echo", "exit 3"));
-  ASSERT_TRUE(WaitFailed("the agent exited with status 3, is started again in"));
+  WriteManifest("a.yaml", Agent("echo", "echo out of luck >&2; exit 3"));
+  ASSERT_TRUE(WaitFailed("the agent exited with status 3: out of luck, is started again in"));
   EXPECT_EQ(recorder_->replicas(kEcho, ReplicaPhase::kRunning).at(0).instance, old.instance);
   EXPECT_THAT(Call(old), HasSubstr(old.ref));
   // The repair rolls.

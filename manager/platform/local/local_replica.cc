@@ -8,6 +8,7 @@
 
 #include "common/config/duration.h"
 #include "common/log/log.h"
+#include "common/resource/yaml_tree.h"
 #include "fmt/format.h"
 #include "manager/platform/local/launch.h"
 
@@ -29,10 +30,23 @@ std::string RandomHex(size_t bytes) {
   return hex;
 }
 
+// ": ModuleNotFoundError: ...": the last line of a log, which most often says why; or nothing.
+std::string LastWords(const std::string& log) {
+  const auto text = ReadFile(log, 64 << 20);
+  if (!text.ok()) return "";
+  const size_t end = text->find_last_not_of("\r\n ");
+  if (end == std::string::npos) return "";
+  const size_t before = text->rfind('\n', end);
+  const size_t begin = before == std::string::npos ? 0 : before + 1;
+  std::string line = text->substr(begin, std::min<size_t>(end + 1 - begin, 200));
+  if (resource::FindInvalidUtf8(line) != std::string::npos) return "";
+  return ": " + line;
+}
+
 }  // namespace
 
 LocalReplica::LocalReplica(const LocalContext& context, const resource::Resource& resource,
-                           int restarts, Events events)
+                           std::string process_template, int restarts, Events events)
     : context_(context), events_(std::move(events)), startup_timeout_(resource.startup_timeout()) {
   record_.instance = RandomHex(12);
   record_.key = resource.key();
@@ -40,8 +54,8 @@ LocalReplica::LocalReplica(const LocalContext& context, const resource::Resource
   record_.generation = resource.generation();
   record_.restarts = restarts;
   record_.start_time = std::chrono::system_clock::now();
-  record_.grace = std::min(std::chrono::ceil<std::chrono::milliseconds>(resource.timeout()),
-                           context.settings.max_drain);
+  record_.process_template = std::move(process_template);
+  record_.grace = GraceOf(resource, context.settings);
 }
 
 LocalReplica::LocalReplica(const LocalContext& context, ReplicaRecord record,
@@ -63,6 +77,17 @@ void LocalReplica::Start(const resource::Resource& resource, const std::string& 
   if (!status.ok())
     return Fail(fmt::format("cannot be started: {}", std::string(status.message())));
   deadline_ = Loop::Clock::now() + startup_timeout_;
+}
+
+void LocalReplica::Promote(int64_t generation) {
+  if (record_.generation == generation) return;
+  record_.generation = generation;
+  const absl::Status written = WriteFileAtomically(folder() + "/replica.json", ToJson(record_));
+  if (!written.ok()) {
+    log::Warn("replica's record cannot be written",
+              {{"instance", record_.instance}, {"reason", std::string(written.message())}});
+  }
+  events_.on_change();
 }
 
 absl::Status LocalReplica::TryStart(const resource::Resource& resource,
@@ -98,7 +123,9 @@ void LocalReplica::Attach(std::unique_ptr<SupervisorLink> link) {
                {"port", record_.agent_port}});
     events_.on_change();
   };
-  events.on_failure = [this](const std::string& what) { Fail(what); };
+  events.on_failure = [this](const std::string& who, const std::string& what) {
+    Fail(what + LastWords(folder() + "/" + who + ".log"));
+  };
   events.on_gone = [this] { OnGone(); };
   link_->Listen(std::move(events));
 }

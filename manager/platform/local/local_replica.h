@@ -44,8 +44,8 @@ class LocalReplica {
   };
 
   // A new one; nothing runs before Start. `restarts`: of the one in whose place it comes.
-  LocalReplica(const LocalContext& context, const resource::Resource& resource, int restarts,
-               Events events);
+  LocalReplica(const LocalContext& context, const resource::Resource& resource,
+               std::string process_template, int restarts, Events events);
   // One that an earlier manager started. `link` is null: it has ended since.
   LocalReplica(const LocalContext& context, ReplicaRecord record,
                std::unique_ptr<SupervisorLink> link, std::chrono::nanoseconds startup_timeout,
@@ -54,6 +54,8 @@ class LocalReplica {
   // Takes a millisecond or two. A failure is a failed replica: on_failed.
   void Start(const resource::Resource& resource, const std::string& work_folder);
 
+  // Its processes are what this generation wants, too.
+  void Promote(int64_t generation);
   // What its sidecar said.
   void OnState(v1::EndpointState state);
   // Asks the sidecar; one that does not answer becomes kStarting.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "manager/platform/local/launch.h"
 
 namespace krypton::platform {
 
@@ -49,7 +50,18 @@ void ReplicaGroup::SetResource(std::shared_ptr<const resource::Resource> resourc
   if (resource_ == nullptr) desired_.reset();
   resource_ = std::move(resource);
   work_folder_ = std::move(work_folder);
+  template_ = TemplateOf(*resource_, work_folder_, context_.settings);
+  for (const auto& replica : replicas_) PromoteIfSame(*replica);
   Schedule();
+}
+
+void ReplicaGroup::PromoteIfSame(LocalReplica& replica) {
+  const bool live =
+      replica.phase() == ReplicaPhase::kStarting || replica.phase() == ReplicaPhase::kRunning;
+  if (live && resource_ != nullptr && replica.record().uid == resource_->metadata().uid() &&
+      replica.record().process_template == template_) {
+    replica.Promote(resource_->generation());
+  }
 }
 
 void ReplicaGroup::Delete() {
@@ -69,6 +81,7 @@ void ReplicaGroup::Adopt(ReplicaRecord record, std::unique_ptr<SupervisorLink> l
       resource_ != nullptr ? resource_->startup_timeout() : std::chrono::seconds(30);
   replicas_.push_back(std::make_unique<LocalReplica>(context_, std::move(record), std::move(link),
                                                      startup, EventsOfReplica()));
+  PromoteIfSame(*replicas_.back());
   changed_ = true;
   SetTimer();
 }
@@ -209,8 +222,8 @@ std::vector<LocalReplica*> ReplicaGroup::AddReplicas(int count, std::vector<int>
   restarts.resize(static_cast<size_t>(std::max(count, 0)), 0);
   std::vector<LocalReplica*> added;
   for (int i = 0; i < count; ++i) {
-    replicas_.push_back(
-        std::make_unique<LocalReplica>(context_, *resource_, restarts[i], EventsOfReplica()));
+    replicas_.push_back(std::make_unique<LocalReplica>(context_, *resource_, template_, restarts[i],
+                                                       EventsOfReplica()));
     added.push_back(replicas_.back().get());
     changed_ = true;
   }

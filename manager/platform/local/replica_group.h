@@ -51,6 +51,8 @@ class ReplicaGroup {
 
  private:
   LocalReplica::Events EventsOfReplica();
+  // An edit that its processes would not notice is none for them.
+  void PromoteIfSame(LocalReplica& replica);
   LocalReplica* Find(const std::string& instance);
   PlanInput Input() const;
   // Reconciles soon, from the loop itself.
@@ -70,6 +72,8 @@ class ReplicaGroup {
   const std::function<void(std::vector<Replica>)> report_;
   std::shared_ptr<const resource::Resource> resource_;
   std::string work_folder_;
+  // Of TemplateOf.
+  std::string template_;
   std::optional<int> desired_;
   std::vector<std::unique_ptr<LocalReplica>> replicas_;
   // The folder of the last one that failed: its log says why.

@@ -18,6 +18,7 @@ json::object ToObject(const ReplicaRecord& r) {
           {"name", r.key.name()},
           {"uid", r.uid},
           {"generation", r.generation},
+          {"template", r.process_template},
           {"agentPort", r.agent_port},
           {"startedMs", started.count()},
           {"restarts", r.restarts},
@@ -56,6 +57,7 @@ absl::StatusOr<ReplicaRecord> ReplicaRecordFromJson(const std::string& text) {
   r.key.set_name(word("name"));
   r.uid = word("uid");
   r.generation = number("generation");
+  r.process_template = word("template");
   r.agent_port = static_cast<int>(number("agentPort"));
   r.start_time =
       std::chrono::system_clock::time_point(std::chrono::milliseconds(number("startedMs")));

@@ -17,6 +17,9 @@ struct ReplicaRecord {
   // Of the resource that it was made for; a resource that was deleted and made again has another.
   std::string uid;
   int64_t generation = 0;
+  // Of what its processes were told (TemplateOf); a new generation that tells them the same goes on
+  // with this replica.
+  std::string process_template;
   int agent_port = 0;
   std::chrono::system_clock::time_point start_time;
   int restarts = 0;

@@ -222,7 +222,7 @@ void SupervisorLink::OnLine(const std::string& line) {
     said_hello_ = true;
     if (events_.on_hello) events_.on_hello(ready != 0, strcmp(phase, "running") != 0);
   } else if (sscanf(line.c_str(), "exit %15s %15[a-z]=%d", who, how, &number) == 3) {
-    if (events_.on_failure) events_.on_failure(DescribeExit(who, how, number));
+    if (events_.on_failure) events_.on_failure(who, DescribeExit(who, how, number));
   }
 }
 

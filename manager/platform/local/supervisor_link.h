@@ -23,8 +23,9 @@ class SupervisorLink {
     // It has said hello: the agent's pid is known. `ready`: an earlier manager has seen it ready;
     // `ending`: it drains or stops already.
     std::function<void(bool ready, bool ending)> on_hello;
-    // "the agent exited with status 3": it ends by itself from here.
-    std::function<void(std::string what)> on_failure;
+    // `who` is "agent" or "proxy", `what` is "the agent exited with status 3": it ends by itself
+    // from here.
+    std::function<void(std::string who, std::string what)> on_failure;
     // The supervisor is no more. The last event.
     std::function<void()> on_gone;
   };

@@ -168,6 +168,8 @@ void Supervisor::SayExit(const Child& child) {
 void Supervisor::CheckChildren() {
   if (agent_.ended && !agent_end_said_) {
     agent_end_said_ = true;
+    // Its last words are in the log before its end is said.
+    Pump(agent_.output, &agent_log_);
     SayExit(agent_);
     // What it left in its group goes at once: the port must not stay open behind the sidecar.
     Signal(agent_, SIGKILL);
@@ -177,6 +179,7 @@ void Supervisor::CheckChildren() {
   }
   if (proxy_.ended && !proxy_end_said_) {
     proxy_end_said_ = true;
+    Pump(proxy_.output, &proxy_log_);
     SayExit(proxy_);
     if (phase_ < Phase::kStoppingAgent) StopAgent();
   }

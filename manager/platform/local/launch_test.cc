@@ -1,0 +1,107 @@
+#include "manager/platform/local/launch.h"
+
+#include "common/resource/manifest.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace krypton::platform {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class LaunchTest : public ::testing::Test {
+ protected:
+  LaunchTest() {
+    const auto manifest = resource::ParseManifest(
+        "f",
+        "apiVersion: krypton.ai/v1alpha1\nkind: Agent\nmetadata:\n  name: echo\n  annotations: "
+        "{krypton.ai/local-command: \"run it\"}\nspec:\n  image: i\n  concurrency: 3\n  timeout: "
+        "90s\n  args: [a, 'b c']\n  env:\n  - {name: A, value: \"x=y\"}\n  - {name: B, valueFrom: "
+        "{secretKeyRef: {name: s, key: k}}}\n  - {name: LANG, value: own}\n",
+        resource::Target::kLocal);
+    EXPECT_EQ(manifest.resources.size(), 1u);
+    agent_ = manifest.resources[0].resource;
+    settings_.proxy_binary = "/bin/proxy";
+    settings_.manager_address = "127.0.0.1:7070";
+    settings_.proxy_flags = {"--tls-cert", "c"};
+    record_.instance = "id";
+    record_.agent_port = 20001;
+    record_.grace = std::chrono::seconds(90);
+  }
+
+  // The values of one name in the spec, in order.
+  std::vector<std::string> Values(const std::string& name) {
+    const std::string spec = SupervisorSpec(
+        {*agent_, record_, "/manifests", "/state/id", "token", {"LANG=C", "PATH=/bin"}}, settings_);
+    std::vector<std::string> values;
+    for (size_t at = 0; at < spec.size();) {
+      const std::string record = spec.c_str() + at;
+      at += record.size() + 1;
+      if (record.starts_with(name + "=")) values.push_back(record.substr(name.size() + 1));
+    }
+    return values;
+  }
+
+  std::shared_ptr<const resource::Resource> agent_;
+  LocalSettings settings_;
+  ReplicaRecord record_;
+};
+
+TEST_F(LaunchTest, TheAgentsCommand) {
+  EXPECT_THAT(Values("agent-arg"),
+              ElementsAre("/bin/sh", "-c", "run it", "krypton-agent", "a", "b c"));
+  EXPECT_THAT(Values("agent-folder"), ElementsAre("/manifests"));
+}
+
+TEST_F(LaunchTest, TheAgentsEnvironment) {
+  EXPECT_THAT(Values("agent-env"),
+              ElementsAre("A=x=y", "LANG=own", "PORT=20001",
+                          "KRYPTON_PUBLIC_URL=http://127.0.0.1:8080/v1/agents/default/echo",
+                          "KRYPTON_INSTANCE=id", "PATH=/bin", "PYTHONUNBUFFERED=1"));
+}
+
+TEST_F(LaunchTest, TheTokenIsTheSidecarsAlone) {
+  EXPECT_THAT(Values("proxy-env"), ElementsAre("LANG=C", "PATH=/bin", "KRYPTON_DRAIN_TOKEN=token"));
+  EXPECT_THAT(Values("agent-env"), Not(Contains(::testing::HasSubstr("token"))));
+  EXPECT_THAT(Values("proxy-arg"), Not(Contains(::testing::HasSubstr("token"))));
+}
+
+TEST_F(LaunchTest, TheSidecarsCommand) {
+  EXPECT_THAT(Values("proxy-arg"),
+              ElementsAre("/bin/proxy", "--http-bind-address=127.0.0.1:0",
+                          "--metrics-bind-address=127.0.0.1:0", "--agent-address=127.0.0.1:20001",
+                          "--kind=agent", "--namespace=default", "--name=echo", "--instance=id",
+                          "--concurrency=3", "--max-streams=256", "--timeout=1m30s",
+                          "--manager-address=127.0.0.1:7070", "--drain-timeout=1m30s",
+                          "--ready-file=/state/id/proxy.json", "--tls-cert", "c"));
+}
+
+TEST_F(LaunchTest, WhatIsInherited) {
+  char path[] = "PATH=/bin", locale[] = "LC_ALL=C", secret[] = "AWS_SECRET=x",
+       own[] = "KRYPTON_STATE_DIR=/x", odd[] = "PATHS=1";
+  char* environment[] = {path, locale, secret, own, odd, nullptr};
+  EXPECT_THAT(InheritedEnvironment(environment), ElementsAre("PATH=/bin", "LC_ALL=C"));
+}
+
+TEST_F(LaunchTest, TheTemplateNamesWhatProcessesAreTold) {
+  const std::string before = TemplateOf(*agent_, "/manifests", settings_);
+  v1::Agent edited = *agent_->agent();
+  edited.mutable_spec()->set_max_replicas(99);
+  EXPECT_EQ(TemplateOf(resource::Resource(edited), "/manifests", settings_), before);
+  EXPECT_NE(TemplateOf(*agent_, "/elsewhere", settings_), before);
+  edited.mutable_spec()->set_concurrency(99);
+  EXPECT_NE(TemplateOf(resource::Resource(edited), "/manifests", settings_), before);
+  settings_.manager_address = "127.0.0.1:1";
+  EXPECT_EQ(TemplateOf(*agent_, "/manifests", settings_), before);
+}
+
+TEST_F(LaunchTest, PublicUrls) {
+  EXPECT_EQ(PublicUrl(*agent_, "https://mesh.example"),
+            "https://mesh.example/v1/agents/default/echo");
+}
+
+}  // namespace
+}  // namespace krypton::platform
