@@ -72,31 +72,46 @@ int PrintOnce(const std::vector<Item>& items, const Row& header, const GetOption
   return Print(table.ToString()) ? kOk : kFailed;
 }
 
-// Prints each change of a watch: a row under the widths so far, or a document.
+// Prints each change of a watch: a row under the widths so far, or a document. What comes before
+// Begin is the first table.
 template <typename Item>
 class ChangePrinter {
  public:
   ChangePrinter(const Row& header, const GetOptions& options)
       : table_(header), output_(options.output) {}
 
-  // `deleted` rows say so in place of their phase. False when nobody reads any more.
-  bool Show(const Item& item, bool deleted) {
-    if (output_ != "table") {
-      const auto json = transcode::PrintJson(item);
-      const auto document = json.ok() ? Render(*json, output_) : json.status();
-      if (!document.ok()) return Fail(document.status()) == kOk;
-      return Print((output_ == "yaml" ? "---\n" : "") + *document);
-    }
-    if (!std::exchange(header_shown_, true) && !Print(table_.HeaderLine())) return false;
+  // `deleted` rows say so in place of their phase. Nothing is printed when the row of `key` is as
+  // it was. False when nobody reads any more.
+  bool Show(const std::string& key, const Item& item, bool deleted) {
+    if (output_ != "table") return ShowDocument(key, item);
     Row row = ToRow(item, std::chrono::system_clock::now());
     if (deleted) row.at(5) = "Deleted";
-    return Print(table_.Line(row));
+    std::string shown;
+    for (size_t i = 0; i < row.size(); ++i) shown += IsAge(i) ? "" : row[i] + "\n";
+    if (std::exchange(shown_[key], shown) == shown) return true;
+    if (begun_) return Print(table_.Line(row));
+    table_.Add(std::move(row));
+    return true;
+  }
+  bool Begin() {
+    if (std::exchange(begun_, true) || output_ != "table") return true;
+    return Print(table_.ToString());
   }
 
  private:
+  bool ShowDocument(const std::string& key, const Item& item) {
+    const auto json = transcode::PrintJson(item);
+    const auto document = json.ok() ? Render(*json, output_) : json.status();
+    if (!document.ok()) return Fail(document.status()) == kOk;
+    if (std::exchange(shown_[key], *document) == *document) return true;
+    return Print((output_ == "yaml" ? "---\n" : "") + *document);
+  }
+  bool IsAge(size_t column) const { return table_.header().at(column) == "AGE"; }
+
   Table table_;
   const std::string output_;
-  bool header_shown_ = false;
+  std::map<std::string, std::string> shown_;
+  bool begun_ = false;
 };
 
 // Watches until nobody reads: `open` starts the stream, `item` picks what changed.
@@ -104,7 +119,6 @@ template <typename Item, typename Response, typename Request, typename Open, typ
 int Watch(const ControlPlane& control_plane, const Row& header, const GetOptions& options,
           const Request& request, Open open, Pick pick) {
   ChangePrinter<Item> printer(header, options);
-  std::map<std::string, std::string> shown;  // What was printed last, so that nothing comes twice.
   rpc::Backoff backoff;
   bool connected = false;
   while (true) {
@@ -114,14 +128,12 @@ int Watch(const ControlPlane& control_plane, const Row& header, const GetOptions
     while (stream->Read(&response)) {
       connected = true;
       backoff.Reset();
-      if (response.type() == v1::CHANGE_TYPE_SYNCED) continue;
       const Item& item = pick(response);
-      const bool deleted = response.type() == v1::CHANGE_TYPE_DELETED;
-      std::string state = item.SerializeAsString() + (deleted ? "-" : "+");
-      std::string& before = shown[KeyOf(item)];
-      if (before == state) continue;
-      before = std::move(state);
-      if (!printer.Show(item, deleted)) return kOk;
+      const bool read =
+          response.type() == v1::CHANGE_TYPE_SYNCED
+              ? printer.Begin()
+              : printer.Show(KeyOf(item), item, response.type() == v1::CHANGE_TYPE_DELETED);
+      if (!read) return kOk;
     }
     const absl::Status status = control_plane.Explain(stream->Finish());
     if (!connected && !status.ok()) return Fail(status);
@@ -185,24 +197,23 @@ absl::StatusOr<std::vector<v1::EndpointItem>> Endpoints(const ControlPlane& cont
 int WatchEndpoints(const ControlPlane& control_plane, const GetOptions& options) {
   ChangePrinter<v1::EndpointItem> printer(EndpointHeader(), options);
   std::map<std::string, v1::EndpointItem> before;
+  bool connected = false;
   while (true) {
     const auto items = Endpoints(control_plane, options);
     if (!items.ok()) {
       Fail(items.status());
-      if (before.empty()) return kFailed;
+      if (!connected) return kFailed;
     } else {
+      connected = true;
       std::map<std::string, v1::EndpointItem> now;
-      for (const auto& item : *items) {
-        const std::string& instance = item.endpoint().instance();
-        now[instance] = item;
-        const auto known = before.find(instance);
-        const bool same =
-            known != before.end() && known->second.SerializeAsString() == item.SerializeAsString();
-        if (!same && !printer.Show(item, false)) return kOk;
+      for (const auto& item : *items) now[item.endpoint().instance()] = item;
+      for (const auto& [instance, item] : now) {
+        if (!printer.Show(instance, item, false)) return kOk;
       }
       for (const auto& [instance, item] : before) {
-        if (now.count(instance) == 0 && !printer.Show(item, true)) return kOk;
+        if (now.count(instance) == 0 && !printer.Show(instance, item, true)) return kOk;
       }
+      if (!printer.Begin()) return kOk;
       before = std::move(now);
     }
     std::this_thread::sleep_for(kPollInterval);

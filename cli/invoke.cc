@@ -84,14 +84,14 @@ class Call {
   int Run(const std::string& gateway, httplib::Request request) {
     request.response_handler = [this](const httplib::Response& response) {
       failed_ = response.status >= 400;
-      return failed_ || !options_.include || Print(Head(response));
+      return failed_ || !options_.include || Show(Head(response));
     };
     request.content_receiver = [this](const char* data, size_t size, uint64_t, uint64_t) {
       if (failed_) {
         error_body_.append(data, std::min(size, size_t{64 << 10} - error_body_.size()));
         return true;
       }
-      return Print(std::string(data, size));
+      return Show(std::string(data, size));
     };
     httplib::Client client("http://" + gateway);
     client.set_connection_timeout(std::chrono::seconds(5));
@@ -102,7 +102,7 @@ class Call {
     httplib::Response response;
     httplib::Error error = httplib::Error::Success;
     const bool answered = client.send(request, response, error);
-    if (answered && !failed_) return kOk;
+    if (nobody_reads_ || (answered && !failed_)) return kOk;
     if (answered) return Refused(response);
     return Fail(absl::UnavailableError(
         error == httplib::Error::Connection
@@ -113,6 +113,11 @@ class Call {
   }
 
  private:
+  bool Show(const std::string& text) {
+    nobody_reads_ = !Print(text);
+    return !nobody_reads_;
+  }
+
   int Refused(const httplib::Response& response) const {
     fprintf(stderr, "krypton: %s answered %d %s\n%s\n", options_.target.c_str(), response.status,
             response.reason.c_str(), ErrorText(response, error_body_).c_str());
@@ -121,6 +126,7 @@ class Call {
 
   const InvokeOptions& options_;
   bool failed_ = false;
+  bool nobody_reads_ = false;
   std::string error_body_;
 };
 

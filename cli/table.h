@@ -22,7 +22,7 @@ class Table {
   std::string ToString() const;
   // One row with the widths of the table, without adding it.
   std::string Line(const std::vector<std::string>& row);
-  std::string HeaderLine() { return Line(header_); }
+  const std::vector<std::string>& header() const { return header_; }
 
  private:
   void Widen(const std::vector<std::string>& row);

@@ -140,7 +140,9 @@ void Flags::Impl::DeclarePositional(FlagEntry entry, std::string name, bool requ
   entries.push_back(std::make_unique<FlagEntry>(std::move(entry)));
   FlagEntry& stored = *entries.back();
   stored.option = app->add_option(stored.name, stored.given);
-  if (stored.kind == FlagEntry::Kind::kScalar) stored.option->expected(1);
+  if (stored.kind == FlagEntry::Kind::kScalar) {
+    stored.option->expected(1)->allow_extra_args(false);
+  }
   stored.option->required(required);
 }
 

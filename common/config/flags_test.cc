@@ -175,6 +175,7 @@ class CommandsTest : public ::testing::Test {
   CommandsTest() {
     Flags& get = flags_.AddCommand("get", "Shows resources.");
     get.AddPositional(&what_, "WHAT", "agents or models");
+    get.AddPositional(&name_, "NAME", "only this one", false);
     get.Add(&namespace_, "namespace,n", "only this one");
     Flags& up = flags_.AddCommand("up", "Starts the mesh.");
     up.AddPositional(&dirs_, "DIR", "folders of manifests");
@@ -190,6 +191,7 @@ class CommandsTest : public ::testing::Test {
 
   Flags flags_{"krypton", "Runs agents."};
   std::string what_;
+  std::string name_;
   std::string namespace_;
   std::vector<std::string> dirs_;
   std::string output_;
@@ -199,7 +201,15 @@ TEST_F(CommandsTest, TheGivenOneGetsItsArguments) {
   ASSERT_EQ(Parse({"get", "agents", "-n", "default"}), std::nullopt) << output_;
   EXPECT_EQ(flags_.command(), "get");
   EXPECT_EQ(what_, "agents");
+  EXPECT_EQ(name_, "");
   EXPECT_EQ(namespace_, "default");
+}
+
+TEST_F(CommandsTest, EachPositionalTakesOne) {
+  ASSERT_EQ(Parse({"get", "agents", "echo"}), std::nullopt) << output_;
+  EXPECT_EQ(what_, "agents");
+  EXPECT_EQ(name_, "echo");
+  EXPECT_EQ(Parse({"get", "agents", "echo", "more"}), 2);
 }
 
 TEST_F(CommandsTest, AListTakesAllThatRemain) {

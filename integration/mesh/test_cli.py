@@ -27,8 +27,8 @@ class Up:
 
     def krypton(self, *arguments, check=True, timeout=30, data=None):
         environment = {**os.environ,
-                       "KRYPTON_CONTROL_PLANE_ADDRESS": self.ready["control_plane"]["grpc"],
-                       "KRYPTON_GATEWAY_ADDRESS": self.ready["gateway"]["grpc"]}
+                       "KRYPTON_CONTROL_PLANE": self.ready["control_plane"]["grpc"],
+                       "KRYPTON_GATEWAY": self.ready["gateway"]["http"]}
         done = subprocess.run([BINARIES / "krypton", *map(str, arguments)], capture_output=True, text=True,
                               timeout=timeout * SLOW, env=environment, input=data)
         assert not check or done.returncode == 0, done
@@ -100,7 +100,7 @@ def test_logs(up):
     eventually(lambda: "/for-the-log" in up.krypton("logs", "default/hello"), 5 * SLOW, "logged")
     follow = subprocess.Popen(
         [BINARIES / "krypton", "logs", "default/hello", "-f"], stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "KRYPTON_CONTROL_PLANE_ADDRESS": up.ready["control_plane"]["grpc"]})
+        env={**os.environ, "KRYPTON_CONTROL_PLANE": up.ready["control_plane"]["grpc"]})
     try:
         up.krypton("invoke", "default/hello", "--path", "/while-following")
         for line in follow.stdout:
@@ -158,7 +158,7 @@ def test_version(up):
 
 def test_a_dead_server_is_said_in_one_line():
     done = subprocess.run([BINARIES / "krypton", "get", "agents"], capture_output=True, text=True,
-                          timeout=30 * SLOW, env={**os.environ, "KRYPTON_CONTROL_PLANE_ADDRESS": "127.0.0.1:1"})
+                          timeout=30 * SLOW, env={**os.environ, "KRYPTON_CONTROL_PLANE": "127.0.0.1:1"})
     assert done.returncode == 1 and "127.0.0.1:1" in done.stderr and not done.stdout, done
 
 
