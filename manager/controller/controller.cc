@@ -350,27 +350,43 @@ void Controller::Publish(ResourceState& state) {
   store_.Put(EntryOf(state, counts, settings_.gateway_url));
 }
 
+// People who ask by URL give no kind: whichever there is, the one that runs first.
+absl::StatusOr<v1::ResourceKey> Controller::Resolve(const v1::ResourceKey& key) const {
+  std::vector<v1::ResourceKey> candidates = {key};
+  if (key.kind() == v1::RESOURCE_KIND_UNSPECIFIED) {
+    candidates = {resource::AgentKey(key.namespace_(), key.name()),
+                  resource::ModelKey(key.namespace_(), key.name())};
+  }
+  std::optional<v1::ResourceKey> existing;
+  for (const v1::ResourceKey& candidate : candidates) {
+    const auto found = resources_.find(candidate);
+    if (found == resources_.end()) continue;
+    if (!found->second->conflict.has_value()) return candidate;
+    existing = candidate;
+  }
+  if (existing.has_value()) return *existing;
+  return absl::NotFoundError(resource::Describe(key) + " does not exist");
+}
+
 absl::StatusOr<std::vector<v1::DecisionRecord>> Controller::Decisions(const v1::ResourceKey& key,
                                                                       size_t limit) const {
   std::lock_guard lock(mutex_);
-  const auto found = resources_.find(key);
-  if (found == resources_.end()) {
-    return absl::NotFoundError(resource::Describe(key) + " does not exist");
-  }
-  return found->second->decisions.Last(limit);
+  const absl::StatusOr<v1::ResourceKey> resolved = Resolve(key);
+  if (!resolved.ok()) return resolved.status();
+  return resources_.at(*resolved)->decisions.Last(limit);
 }
 
 absl::StatusOr<std::unique_ptr<platform::LogStream>> Controller::ReadLogs(
     const v1::ResourceKey& key, const platform::LogOptions& options) const {
   platform::Platform* platform = nullptr;
+  absl::StatusOr<v1::ResourceKey> resolved;
   {
     std::lock_guard lock(mutex_);
-    if (!resources_.contains(key)) {
-      return absl::NotFoundError(resource::Describe(key) + " does not exist");
-    }
+    resolved = Resolve(key);
     platform = platform_;
   }
-  return platform->ReadLogs(key, options);
+  if (!resolved.ok()) return resolved.status();
+  return platform->ReadLogs(*resolved, options);
 }
 
 }  // namespace krypton::manager

@@ -57,7 +57,7 @@ class Controller : public platform::PlatformListener, public LoadListener {
   absl::Status Apply(const v1::ScalingDecision& decision);
 
   bool synced() const;
-  // The newest first; NOT_FOUND.
+  // The newest first; NOT_FOUND. A key without a kind means the agent or the model of that name.
   absl::StatusOr<std::vector<v1::DecisionRecord>> Decisions(const v1::ResourceKey& key,
                                                             size_t limit) const;
 
@@ -70,6 +70,8 @@ class Controller : public platform::PlatformListener, public LoadListener {
     v1::ReplicaLoad load;
   };
 
+  absl::StatusOr<v1::ResourceKey> Resolve(const v1::ResourceKey& key) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ResourceState* Find(const v1::ResourceKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResolveName(const v1::ResourceKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int InitialDesired(const ResourceState& state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

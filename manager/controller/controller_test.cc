@@ -204,6 +204,15 @@ TEST_F(ControllerTest, DecisionsAreAppliedAndKept) {
   EXPECT_EQ(records->at(0).decision().reason(), "because");
 }
 
+TEST_F(ControllerTest, DecisionsAreFoundWithoutAKind) {
+  Declare("echo");
+  v1::ResourceKey key = resource::AgentKey("default", "echo");
+  key.clear_kind();
+  EXPECT_TRUE(controller_.Decisions(key, 1).ok());
+  key.set_name("nobody");
+  EXPECT_EQ(controller_.Decisions(key, 1).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(ControllerTest, WrongDecisionsAreRefusedAndKept) {
   Declare("echo", {.min = 2, .max = 5});
   v1::ScalingDecision old = Decision("echo", 3);
