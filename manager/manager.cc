@@ -96,7 +96,8 @@ void Manager::Parts::MakeServices() {
   scaler.emplace(scaler_settings, clock, *metrics);
 
   // The controller first: a replica that is ready is an endpoint before its load is counted.
-  const std::vector<LoadListener*> listeners = {&*controller, &scaler->listener()};
+  std::vector<LoadListener*> listeners = {&*controller};
+  if (settings.enable_scaler) listeners.push_back(&scaler->listener());
   registry_service.emplace(RegistryServiceSettings(), store, *metrics);
   LoadSettings load_settings;
   load_settings.term = term;

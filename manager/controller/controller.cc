@@ -56,8 +56,8 @@ void Controller::OnResource(std::shared_ptr<const resource::Resource> resource) 
   if (is_new) {
     slot = std::make_unique<ResourceState>();
     log::Debug("resource declared", {{"kind", resource::KindWord(key.kind())},
-                                    {"agent", resource::ToString(key)},
-                                    {"generation", resource->generation()}});
+                                     {"agent", resource::ToString(key)},
+                                     {"generation", resource->generation()}});
   }
   ResourceState& state = *slot;
   state.resource = std::move(resource);
@@ -151,7 +151,7 @@ void Controller::OnResourceDeleted(const v1::ResourceKey& key) {
   metrics_.SetResources(resources_.size());
   store_.Remove(key);
   log::Debug("resource deleted",
-            {{"kind", resource::KindWord(key.kind())}, {"agent", resource::ToString(key)}});
+             {{"kind", resource::KindWord(key.kind())}, {"agent", resource::ToString(key)}});
   ResolveName(key);
 }
 
@@ -285,6 +285,10 @@ void Controller::OnLoadStreamEnd(const LoadSource& source) {
 }
 
 absl::Status Controller::Apply(const v1::ScalingDecision& decision) {
+  if (!resource::IsDnsLabel(decision.key().namespace_()) ||
+      !resource::IsDnsLabel(decision.key().name())) {
+    return absl::InvalidArgumentError("the key names no agent and no model");
+  }
   std::lock_guard lock(mutex_);
   ResourceState* state = Find(decision.key());
   if (state == nullptr) {

@@ -77,9 +77,11 @@ class ScalingServiceImpl::Stream
   void Apply(const v1::ScalingDecision& decision) {
     const absl::Status status = state_->controller.Apply(decision);
     if (status.ok()) return;
-    log::Warn("decision refused", {{"agent", resource::ToString(decision.key())},
-                                   {"desired", decision.desired()},
-                                   {"reason", std::string(status.message())}});
+    static log::Limiter limiter(std::chrono::seconds(1));
+    if (limiter.Allow()) {
+      log::Warn("decision refused",
+                {{"desired", decision.desired()}, {"reason", std::string(status.message())}});
+    }
     v1::DecisionRefusal* refusal = response_.add_refusals();
     *refusal->mutable_key() = decision.key();
     refusal->set_sequence(decision.sequence());

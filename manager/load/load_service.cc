@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/log/log.h"
+#include "common/resource/key.h"
 
 namespace krypton::manager {
 namespace {
@@ -24,11 +25,18 @@ bool IsFigure(double value) { return std::isfinite(value) && value >= 0 && value
 
 absl::Status Invalid(absl::string_view what) { return absl::InvalidArgumentError(what); }
 
+// Names are kept, so they are bounded.
+bool IsPossible(const v1::ResourceKey& key) {
+  return (key.kind() == v1::RESOURCE_KIND_AGENT || key.kind() == v1::RESOURCE_KIND_MODEL) &&
+         resource::IsDnsLabel(key.namespace_()) && resource::IsDnsLabel(key.name());
+}
+
 absl::Status CheckReplica(const LoadSource& source, const v1::ReplicaLoad& load) {
   if (source.kind != v1::REPORTER_KIND_SIDECAR) return Invalid("replicas: only sidecars say them");
   if (load.instance() != source.instance) {
     return Invalid("replicas: a sidecar speaks of its own instance only");
   }
+  if (!IsPossible(load.key())) return Invalid("replicas: the key names no agent and no model");
   if (!IsFigure(load.in_flight()) || !IsFigure(load.parked())) {
     return Invalid("replicas: in_flight and parked are finite and not negative");
   }
@@ -40,6 +48,7 @@ absl::Status CheckReplica(const LoadSource& source, const v1::ReplicaLoad& load)
 
 absl::Status CheckQueue(const LoadSource& source, const v1::QueueLoad& load) {
   if (source.kind != v1::REPORTER_KIND_GATEWAY) return Invalid("queues: only gateways say them");
+  if (!IsPossible(load.key())) return Invalid("queues: the key names no agent and no model");
   if (load.waiting() < 0 || load.in_flight() < 0 || !IsFigure(load.waiting_mean())) {
     return Invalid("queues: the figures are finite and not negative");
   }

@@ -180,6 +180,10 @@ TEST(CheckReportTest, RefusesWhatCannotBe) {
       replica([](auto& report) { report.mutable_replicas(0)->set_streams(-1); }),
       replica([](auto& report) { *report.add_replicas() = report.replicas(0); }),
       replica([](auto& report) { report.add_queues(); }),
+      replica([](auto& report) { report.mutable_replicas(0)->mutable_key()->clear_kind(); }),
+      replica([](auto& report) {
+        report.mutable_replicas(0)->mutable_key()->set_name(std::string(1'000'000, 'x'));
+      }),
   };
   for (const v1::ReportRequest& report : wrong) {
     EXPECT_FALSE(CheckReport(sidecar, report, 1).ok()) << report.ShortDebugString();

@@ -166,18 +166,28 @@ RegistryServiceImpl::RegistryServiceImpl(RegistryServiceSettings settings, Regis
 
 RegistryServiceImpl::~RegistryServiceImpl() = default;
 
+grpc::Status RegistryServiceImpl::Check(const v1::WatchRequest& request) const {
+  if (request.keys_size() > settings_.max_keys) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "keys: too many; leave it empty for all"};
+  }
+  for (const v1::ResourceKey& key : request.keys()) {
+    if (!resource::IsDnsLabel(key.namespace_()) || !resource::IsDnsLabel(key.name())) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "keys: one of them names no agent and no model"};
+    }
+  }
+  return grpc::Status::OK;
+}
+
 grpc::ServerWriteReactor<v1::WatchResponse>* RegistryServiceImpl::Watch(
     grpc::CallbackServerContext*, const v1::WatchRequest* request) {
   auto* watcher = new Watcher(state_, store_, *request);
-  grpc::Status refusal;
-  {
+  grpc::Status refusal = Check(*request);
+  if (refusal.ok()) {
     std::lock_guard lock(state_->mutex);
     if (state_->stopping) {
       refusal = {grpc::StatusCode::UNAVAILABLE, "the manager is stopping"};
     } else if (state_->streams.size() >= settings_.max_watchers) {
       refusal = {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many registry watches are open"};
-    } else if (request->keys_size() > settings_.max_keys) {
-      refusal = {grpc::StatusCode::INVALID_ARGUMENT, "keys: too many; leave it empty for all"};
     } else {
       state_->streams.insert(watcher);
     }

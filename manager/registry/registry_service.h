@@ -18,9 +18,9 @@ namespace krypton::manager {
 
 struct RegistryServiceSettings {
   // Streams at once; further ones are refused as RESOURCE_EXHAUSTED.
-  size_t max_watchers = 10'000;
+  size_t max_watchers = 1'000;
   // Of one request.
-  int max_keys = 10'000;
+  int max_keys = 1'000;
 };
 
 class RegistryServiceImpl : public v1::RegistryService::CallbackService {
@@ -42,6 +42,9 @@ class RegistryServiceImpl : public v1::RegistryService::CallbackService {
  private:
   class Watcher;
   struct State;
+
+  grpc::Status Check(const v1::WatchRequest& request) const;
+
   const RegistryServiceSettings settings_;
   RegistryStore& store_;
   std::shared_ptr<State> state_;

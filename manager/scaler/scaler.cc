@@ -44,11 +44,6 @@ bool IsRejected(const v1::RegistryEntry& entry) {
   });
 }
 
-bool IsPossible(const v1::ResourceKey& key) {
-  return (key.kind() == v1::RESOURCE_KIND_AGENT || key.kind() == v1::RESOURCE_KIND_MODEL) &&
-         resource::IsDnsLabel(key.namespace_()) && resource::IsDnsLabel(key.name());
-}
-
 // A moment of another machine's wall clock, on ours that only goes forward.
 TimePoint Localize(const google::protobuf::Timestamp& time, TimePoint now,
                    std::chrono::system_clock::time_point wall) {
@@ -162,7 +157,7 @@ void Scaler::Remove(const v1::ResourceKey& key) {
 
 Scaler::Subject* Scaler::SubjectOf(const v1::ResourceKey& key) {
   if (const auto found = subjects_.find(key); found != subjects_.end()) return found->second.get();
-  if (!IsPossible(key) || unknown_resources_ >= settings_.max_unknown_resources) return nullptr;
+  if (unknown_resources_ >= settings_.max_unknown_resources) return nullptr;
   ++unknown_resources_;
   auto& slot = subjects_[key];
   slot = std::make_unique<Subject>(key, settings_);

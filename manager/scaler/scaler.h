@@ -56,7 +56,7 @@ class Scaler : public manager::LoadListener {
   struct Subject;
   struct Reporter;
 
-  // Null: a name that cannot be, or too many that the registry does not know.
+  // Null: there are too many that the registry does not know.
   Subject* SubjectOf(const v1::ResourceKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ApplyEntry(const v1::RegistryEntry& entry, bool known_before)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
