@@ -39,11 +39,13 @@ bool IsStream(const http::RequestHead& request, const http::ResponseHead& answer
 
 }  // namespace
 
-Call::Call(Gateway& gateway, http::Exchange& exchange, const Route& route, DispatcherPtr dispatcher)
+Call::Call(Gateway& gateway, http::Exchange& exchange, const Route& route, const RequestId& id,
+           DispatcherPtr dispatcher)
     : gateway_(gateway),
       exchange_(exchange),
       request_(exchange.request()),
       route_(route),
+      id_(id),
       dispatcher_(std::move(dispatcher)),
       policy_(dispatcher_->policy()),
       card_(CardOf(route, request_, *policy_)),
@@ -120,6 +122,7 @@ http::ForwardPlan Call::MakePlan() {
   plan.target = TargetFor(route_, policy_->invocation_path).ToString();
   plan.host = policy_->host;
   plan.drop_fields.push_back("krypton-wait");
+  plan.set_fields.push_back({RequestId::kField, id_.value()});
   plan.as_gateway = true;
   plan.prefix = route_.prefix;
   plan.trust_forwarded = IsTrusted();
@@ -138,6 +141,7 @@ http::OnHead Call::NoteHead(const http::ResponseHead& head, std::vector<std::str
   refusal_ = RefusalOf(head);
   if (refusal_) return http::OnHead::kRefuse;
   drop.push_back("krypton-load");
+  drop.push_back(RequestId::kField);  // The answer has it already.
   LearnSession(head);
   if (IsStream(request_, head)) dispatcher_->BecomeStream(ticket_, http::Clock::now());
   NoteFirstByte();

@@ -10,6 +10,7 @@
 #include "common/http/forward.h"
 #include "gateway/dispatcher.h"
 #include "gateway/gateway.h"
+#include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "gateway/verdict.h"
 #include "gateway/waiting.h"
@@ -18,7 +19,8 @@ namespace krypton::gateway {
 
 class Call {
  public:
-  Call(Gateway& gateway, http::Exchange& exchange, const Route& route, DispatcherPtr dispatcher);
+  Call(Gateway& gateway, http::Exchange& exchange, const Route& route, const RequestId& id,
+       DispatcherPtr dispatcher);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -55,6 +57,7 @@ class Call {
   http::Exchange& exchange_;
   const http::RequestHead& request_;
   const Route& route_;
+  const RequestId& id_;
   const DispatcherPtr dispatcher_;
   const std::shared_ptr<const CallPolicy> policy_;
   // Which of the agent's cards is asked for; nullopt: an ordinary call.

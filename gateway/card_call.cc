@@ -15,7 +15,7 @@ namespace {
 
 // Of this connection, decided by the gateway itself, or such that the agent might answer with less
 // than the whole card.
-constexpr std::array<std::string_view, 22> kNotPassedOn = {"connection",
+constexpr std::array<std::string_view, 23> kNotPassedOn = {"connection",
                                                            "keep-alive",
                                                            "proxy-connection",
                                                            "te",
@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 22> kNotPassedOn = {"connection",
                                                            "if-range",
                                                            "range",
                                                            "via",
+                                                           "x-request-id",
                                                            "krypton-wait",
                                                            "krypton-load"};
 
@@ -129,7 +130,9 @@ http::Task<Verdict> Call::FetchCard() {
   const PublicBase base = BaseOf(request_, route_.prefix, IsTrusted());
   http::Client::Request fetch =
       CardRequest(request_, *policy_, route_.rest, base, exchange_.peer());
-  if (ticket_.may_park()) fetch.fields.push_back({"krypton-wait", gateway_.park_text()});
+  fetch.fields.push_back({RequestId::kField, id_.value()});
+  if (ticket_.may_park())
+    fetch.fields.push_back({"krypton-wait", gateway_.park_text()});
   const TimePoint deadline = http::Clock::now() + policy_->timeout;
   absl::StatusOr<http::Client::Response> response =
       co_await gateway_.client_.Call(ticket_.endpoint()->address, std::move(fetch), deadline);

@@ -2,6 +2,7 @@
 
 #include "gateway/call.h"
 #include "gateway/model_list.h"
+#include "gateway/request_id.h"
 #include "gateway/verdict.h"
 
 namespace krypton::gateway {
@@ -13,6 +14,8 @@ constexpr milliseconds kSnapshotPoll{20};
 
 http::Task<void> Gateway::Handle(http::Exchange& exchange) {
   const http::RequestHead& request = exchange.request();
+  const RequestId id(request.fields);
+  exchange.AddResponseHeader(RequestId::kField, id.value());
   // Parse.
   const Route route = ParseRoute(request.target);
   if (route.kind != RouteKind::kAgent) {
@@ -35,7 +38,7 @@ http::Task<void> Gateway::Handle(http::Exchange& exchange) {
   }
   exchange.set_context(dispatcher->shared_metrics());
   // Wait, and forward.
-  Call call(*this, exchange, route, std::move(dispatcher));
+  Call call(*this, exchange, route, id, std::move(dispatcher));
   co_await call.Run();
   call.Count();
 }

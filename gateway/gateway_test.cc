@@ -277,6 +277,19 @@ TEST(GatewayTest, ARequestInALoopEnds) {
   EXPECT_EQ(ErrorOf(looped), "loop_detected");
 }
 
+TEST(GatewayTest, ARequestsIdGoesBothWays) {
+  Mesh mesh;
+  mesh.Register({&mesh.AddReplica(EchoRequest)});
+  const auto given = mesh.Get("/", {{"X-Request-Id", "mine"}});
+  EXPECT_THAT(given->body, HasSubstr("\nx-request-id: mine\n"));
+  EXPECT_EQ(given->get_header_value("x-request-id"), "mine");
+  const auto made = mesh.Get("/", {{"X-Request-Id", "not plain"}});
+  const std::string id = made->get_header_value("x-request-id");
+  EXPECT_EQ(id.size(), 32u);
+  EXPECT_THAT(made->body, HasSubstr("\nx-request-id: " + id + "\n"));
+  EXPECT_TRUE(mesh.NewClient().Get("/none")->has_header("x-request-id"));
+}
+
 TEST(GatewayTest, ViaIsOneFieldWhateverItCameAs) {
   Mesh mesh;
   mesh.Register({&mesh.AddReplica(EchoRequest)});
