@@ -75,7 +75,7 @@ def main():
         if "wake" in parts:
             results["cold_starts"] = wake.cold_starts(krypton, folder, effort.cold_starts)
         if "manager" in parts:
-            results["manager"] = scale.manager_figures(krypton, folder, options.quick)
+            results["manager"] = scale.manager_figures(krypton, folder)
         results["missing"] = peers.missing
     report.print_all(results)
     report.write_json(results, options.json)

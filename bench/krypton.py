@@ -40,14 +40,14 @@ class Krypton:
         ])
         return port_of(ready["http"]), process
 
-    def manager(self, manifests):
+    def manager(self, manifests, name="manager"):
         """The real one, with its local platform, not confined to the measured core."""
-        every_core = self.cores.measured | self.cores.driving
-        return self._krypton("manager", "krypton-manager", [
+        return self._krypton(name, "krypton-manager", [
             "--grpc-bind-address", "127.0.0.1:0", "--metrics-bind-address", "127.0.0.1:0",
             "--platform", "local", "--manifests", manifests,
-            "--state-dir", self.folder / "state", "--proxy-binary", self.bin / "krypton-proxy",
-        ], every_core)
+            "--state-dir", self.folder / f"{name}-state",
+            "--proxy-binary", self.bin / "krypton-proxy",
+        ], self.cores.every)
 
     def _krypton(self, name, program, flags, cores=None):
         ready = self.folder / f"{name}.ready"

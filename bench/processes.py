@@ -20,6 +20,7 @@ class Cores:
         available = sorted(os.sched_getaffinity(0))
         self.measured = {available[-1]}
         self.driving = set(available[:-1]) or self.measured
+        self.every = set(available)
 
     def __str__(self):
         return f"measured on {sorted(self.measured)}, driven from {sorted(self.driving)}"
@@ -94,12 +95,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(condition, what, seconds=15):
+def wait_for(condition, what, seconds=15, pause=0.02):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise RuntimeError(f"waited in vain for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return value
 
 

@@ -33,7 +33,10 @@ def print_all(results):
         print(table(["stage", "p50", "p99"], rows))
     if results["manager"]:
         print("\nManager\n")
-        print(table(["figure", "value"], sorted(results["manager"].items())))
+        rows = [[name, ", ".join(f"{key} {value:g}" for key, value in figure.items()
+                                 if not key.startswith("budget"))]
+                for name, figure in sorted(results["manager"].items())]
+        print(table(["figure", "values"], rows))
     for name, reason in results["missing"].items():
         print(f"\nnot measured: {name} ({reason})")
     print("\nBudgets\n")

@@ -30,11 +30,7 @@ spec:
 def cold_starts(krypton, folder, count):
     """Each of `count` agents is called once, while it has no process. Milliseconds."""
     say(f"{count} cold starts")
-    manifests = folder / "manifests"
-    manifests.mkdir()
-    command = krypton.bench / "bench-upstream"
-    (manifests / "agents.yaml").write_text(
-        "".join(MANIFEST.format(number=number, command=command) for number in range(count)))
+    manifests = write_manifests(krypton, folder / "manifests", count)
     ready, manager = krypton.manager(manifests)
     try:
         port, gateway = krypton.gateway(port_of(ready["grpc"]), "gateway-wake")
@@ -45,6 +41,14 @@ def cold_starts(krypton, folder, count):
             gateway.stop(15)
     finally:
         manager.stop(60)
+
+
+def write_manifests(krypton, folder, count):
+    folder.mkdir()
+    command = krypton.bench / "bench-upstream"
+    (folder / "agents.yaml").write_text(
+        "".join(MANIFEST.format(number=number, command=command) for number in range(count)))
+    return folder
 
 
 def status(port, name):
