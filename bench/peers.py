@@ -12,8 +12,8 @@ QUEUE_PROXY_VERSION = "v0.42.2"
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx-{port}.pid; error_log {folder}/nginx.log;
-worker_rlimit_nofile 60000;
-events {{ worker_connections 30000; }}
+
+events {{ worker_connections 19000; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;

@@ -2,7 +2,7 @@
 
 import json
 
-from bench.budgets import lines, quantile
+from bench.budgets import lines, stage
 from bench.figures import BODY, SMALL
 
 MARKS = {True: "yes", False: "NO", None: "-"}
@@ -27,8 +27,8 @@ def print_all(results):
     print_peers(results)
     starts = results["cold_starts"]
     if starts:
-        rows = [[name, *[number(quantile([start[name] for start in starts], q), 2)
-                         for q in (0.5, 0.99)]] for name in starts[0]]
+        rows = [[name, *[number(stage(starts, name, q), 2) for q in (0.5, 0.99)]]
+                for name in ("decide", "process", "open_to_request", "total")]
         print(f"\nCold starts ({len(starts)}), ms\n")
         print(table(["stage", "p50", "p99"], rows))
     if results["manager"]:

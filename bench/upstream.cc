@@ -1,5 +1,6 @@
 // bench-upstream [--port N]: the server behind every proxy that is measured, and the agent whose
-// cold start is timed (it takes PORT from the environment). One thread.
+// cold start is timed (it takes PORT from the environment, and opens it BENCH_OPEN_AFTER_MS after
+// its start). One thread.
 //
 //   GET /json              a small JSON answer
 //   GET /body?bytes=N      N bytes
@@ -205,6 +206,7 @@ int main(int argc, char** argv) {
   const std::int64_t born = krypton::bench::NowNs();
   signal(SIGPIPE, SIG_IGN);
   krypton::bench::RaiseFileLimit();
+  if (const char* wait = std::getenv("BENCH_OPEN_AFTER_MS")) usleep(std::atoi(wait) * 1000);
   const char* port = std::getenv("PORT");
   if (argc == 3 && std::strcmp(argv[1], "--port") == 0) port = argv[2];
   krypton::bench::Upstream upstream(port == nullptr ? 0 : std::atoi(port), born);

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""A linker's launcher (RULE_LAUNCH_LINK): links the static archive of each library that has one.
+
+Debian's CMake packages name shared libraries only. The sidecar runs thousands of times, and for it
+the archives are worth having: it starts in half the time and maps less memory.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+SHARED = re.compile(r"^(/.*/lib[^/]*?)\.so[\d.]*$")
+# Of the C library: always shared.
+KEPT = {"libm.a", "libdl.a", "librt.a", "libpthread.a", "libatomic.a"}
+
+
+def archive_of(word, folder):
+    if match := SHARED.match(word):
+        archive = match.group(1) + ".a"
+    elif word.startswith("-l"):
+        archive = f"{folder}/lib{word[2:]}.a"
+    else:
+        return word
+    usable = os.path.exists(archive) and os.path.basename(archive) not in KEPT
+    return archive if usable else word
+
+
+words = sys.argv[1:]
+folders = [os.path.dirname(word) for word in words if SHARED.match(word)]
+words = [archive_of(word, folders[0] if folders else "/usr/lib") for word in words]
+first = next(i for i, word in enumerate(words) if word.endswith(".a"))
+group = [*words[:first], "-Wl,--start-group", *words[first:], "-Wl,--end-group", "-ldl"]
+sys.exit(subprocess.call(group))
