@@ -4,11 +4,10 @@
 
 namespace krypton::proxy {
 
-Prober::Prober(http::Worker& worker, http::Client& client, http::Client& watch_client,
-               http::Endpoint agent, Settings settings, std::function<void(bool ready)> on_change)
+Prober::Prober(http::Worker& worker, http::Client& client, http::Endpoint agent, Settings settings,
+               std::function<void(bool ready)> on_change)
     : worker_(worker),
       client_(client),
-      watch_client_(watch_client),
       agent_(std::move(agent)),
       settings_(std::move(settings)),
       on_change_(std::move(on_change)),
@@ -54,10 +53,9 @@ http::Task<bool> Prober::Probe() {
     const auto response = co_await client_.Call(agent_, std::move(request), deadline);
     co_return response.ok() && response->head.status / 100 == 2;
   }
-  // A connection that is only held would keep a single-threaded agent busy.
-  http::Client& client = ready_ ? watch_client_ : client_;
-  const absl::Status status = co_await client.Probe(agent_, settings_.timeout);
-  co_return status.ok();
+  const absl::Status status = co_await client_.Probe(agent_, settings_.timeout);
+  // Slow is not closed: an agent whose backlog is full is busy.
+  co_return status.ok() || (ready_ && absl::IsDeadlineExceeded(status));
 }
 
 }  // namespace krypton::proxy

@@ -27,10 +27,10 @@ class Prober {
     std::string ready_path;                          // Empty: a connection is enough.
   };
 
-  // `on_change` runs on `worker`, at each change, beginning with the first success. `client`
-  // carries the traffic: the connection that found the agent ready serves the first request.
-  Prober(http::Worker& worker, http::Client& client, http::Client& watch_client,
-         http::Endpoint agent, Settings settings, std::function<void(bool ready)> on_change);
+  // `on_change` runs on `worker`, at each change, beginning with the first success. `client` should
+  // keep no idle connections: one that is only held would block a single-threaded agent.
+  Prober(http::Worker& worker, http::Client& client, http::Endpoint agent, Settings settings,
+         std::function<void(bool ready)> on_change);
 
   void Start();
   void Stop();
@@ -43,7 +43,6 @@ class Prober {
 
   http::Worker& worker_;
   http::Client& client_;
-  http::Client& watch_client_;
   const http::Endpoint agent_;
   const Settings settings_;
   const std::function<void(bool)> on_change_;

@@ -23,11 +23,10 @@ class ProberTest : public ::testing::Test {
   void Start(const std::string& agent, Prober::Settings settings) {
     workers_ = std::make_unique<http::Workers>(1);
     workers_->Start();
-    client_ = std::make_unique<http::Client>(*workers_);
-    watch_client_ =
+    client_ =
         std::make_unique<http::Client>(*workers_, http::ClientSettings{.max_idle_per_endpoint = 0});
-    prober_ = std::make_unique<Prober>((*workers_)[0], *client_, *watch_client_,
-                                       *http::Endpoint::Parse(agent), settings, [this](bool ready) {
+    prober_ = std::make_unique<Prober>((*workers_)[0], *client_, *http::Endpoint::Parse(agent),
+                                       settings, [this](bool ready) {
                                          ready_ = ready;
                                          ++changes_;
                                        });
@@ -43,7 +42,6 @@ class ProberTest : public ::testing::Test {
   std::atomic<int> changes_ = 0;
   std::unique_ptr<http::Workers> workers_;
   std::unique_ptr<http::Client> client_;
-  std::unique_ptr<http::Client> watch_client_;
   std::unique_ptr<Prober> prober_;
 };
 

@@ -71,7 +71,7 @@ struct Proxy::Impl {
               [this] { AnnounceDrain(); }),
         workers(settings.threads, "proxy"),
         client(workers, AgentClient(settings.concurrency)),
-        watch_client(workers, {.max_idle_per_endpoint = 0}) {}
+        probe_client(workers, {.max_idle_per_endpoint = 0}) {}
 
   absl::Status StartTraffic();
   absl::Status StartReports();
@@ -88,7 +88,7 @@ struct Proxy::Impl {
   Drain drain;
   http::Workers workers;
   http::Client client;
-  http::Client watch_client;
+  http::Client probe_client;
   std::unique_ptr<Prober> prober;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<http::Server> server;
@@ -106,7 +106,7 @@ absl::Status Proxy::Impl::StartTraffic() {
   }
   workers.Start();
   prober = std::make_unique<Prober>(
-      workers[0], client, watch_client, *agent,
+      workers[0], probe_client, *agent,
       Prober::Settings{.interval = settings.probe_interval, .ready_path = settings.ready_path},
       [this](bool ready) { OnReady(ready); });
   traffic = std::make_unique<Traffic>(
