@@ -217,6 +217,7 @@ void Server::Stop() {
     shard->worker.Post([part = shard.get()] { part->ShutAll(Cancelled::kShutdown); });
   }
   impl_->WaitForEnd(kNever, true);
+  impl_->workers.ForEach([](Worker&) {});  // Without connections the posts may still be to come.
   impl_->started = false;
 }
 
