@@ -19,6 +19,7 @@
 #include "controlplane/metrics.h"
 #include "controlplane/service.h"
 #include "controlplane/streams.h"
+#include "controlplane/ui.h"
 
 namespace krypton::controlplane {
 namespace {
@@ -81,6 +82,7 @@ class Server::Impl {
     auto transcoder = std::make_shared<transcode::Transcoder>(
         grpc_.InProcessChannel(), std::vector<std::string>{kServiceName},
         TranscoderSettings(api_metrics_));
+    AddUi(rest_);
     rest_.AddTranscoder(transcoder);
     ops_.AddTranscoder(transcoder);
     ops_.AddReadinessCheck("registry", [this] { return CheckRegistry(); });
