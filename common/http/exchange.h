@@ -73,6 +73,7 @@ class Exchange {
 
   // A whole answer. Content-Length is added; the body is left out for HEAD, 204 and 304.
   Task<void> Respond(int status, std::span<const Field> fields, std::string_view body);
+  // Name the Error first: `co_await RespondError({...})` meets a defect of g++ 12 (task.h).
   Task<void> RespondError(Error error);
   Task<void> RespondError(ErrorCode code, std::string_view message);
 

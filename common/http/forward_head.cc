@@ -184,8 +184,8 @@ void AppendForwardedRequest(std::string& out, const RequestHead& head, const For
   out.append(" HTTP/1.1\r\n");
   std::string_view host = plan.host.empty() ? head.host : std::string_view(plan.host);
   // HTTP/1.0 without Host, to an address of ours: the address is what is meant.
-  if (host.empty())
-    host = plan.endpoint.address()[0] == '/' ? "localhost" : plan.endpoint.address();
+  const std::string_view address = plan.endpoint.address();
+  if (host.empty()) host = address[0] == '/' ? std::string_view("localhost") : address;
   AppendField(out, "Host", host);
   const HopByHop hop(head.fields);
   for (const Field& field : head.fields) {

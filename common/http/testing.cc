@@ -77,8 +77,10 @@ bool RawSocket::WaitForEof(milliseconds patience) {
 void RawSocket::ShutdownWrite() { ::shutdown(fd_, SHUT_WR); }
 
 void RawSocket::Reset() {
-  const linger reset{1, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  // Disconnecting sends RST at once, whoever else holds the descriptor.
+  sockaddr none{};
+  none.sa_family = AF_UNSPEC;
+  ::connect(fd_, &none, sizeof(none));
   Close();
 }
 

@@ -137,7 +137,7 @@ void Worker::ResumeSoon(std::coroutine_handle<> handle) {
 Task<void> Worker::Sleep(milliseconds duration) {
   if (duration >= kPreciseSleep) {
     Event never(*this);
-    co_await never.Wait(Now() + duration + milliseconds(4));  // Now() may be 4 ms old.
+    co_await never.Wait(Clock::now() + duration);
     co_return;
   }
   Timer timer(loop_->context, duration);
