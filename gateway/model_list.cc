@@ -35,8 +35,9 @@ std::string ModelListJson(std::vector<registry::EntryPtr> models) {
 http::Task<void> AnswerModelList(http::Exchange& exchange, const RouteTable& routes) {
   const std::string_view method = exchange.request().method;
   if (method != "GET" && method != "HEAD") {
-    co_await exchange.RespondError(http::Error{
-        .code = http::ErrorCode::kBadRequest, .message = "models can only be read", .status = 405});
+    const http::Error error{
+        .code = http::ErrorCode::kBadRequest, .message = "models can only be read", .status = 405};
+    co_await exchange.RespondError(error);
     co_return;
   }
   const std::string body = ModelListJson(routes.Models());

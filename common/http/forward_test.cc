@@ -91,9 +91,9 @@ TEST(ForwardTest, GatewaySaysWhereTheRequestComesFrom) {
   client.Send(sent);
   EXPECT_EQ(ReadResponse(client).status, 200);
   EXPECT_EQ(recorder.last(),
-            "GET /y?z HTTP/1.1\r\nHost: a\r\nVia: 1.1 other\r\nkrypton-wait: 20\r\n"
+            "GET /y?z HTTP/1.1\r\nHost: a\r\nkrypton-wait: 20\r\n"
             "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a\r\nX-Forwarded-Proto: http\r\n"
-            "X-Forwarded-Prefix: /v1/agents/default/a\r\nVia: 1.1 krypton\r\n\r\n");
+            "X-Forwarded-Prefix: /v1/agents/default/a\r\nVia: 1.1 other, 1.1 krypton\r\n\r\n");
   trust = true;
   client.Send(sent);
   EXPECT_EQ(ReadResponse(client).status, 200);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "common/http/proxy_fixture.h"
 
 namespace krypton::http {
@@ -163,7 +165,7 @@ TEST(TunnelTest, DeadlineDoesNotBoundAStream) {
 }
 
 TEST(TunnelTest, DrainSendsCloseFramesBetweenFrames) {
-  std::string seen_by_agent;
+  std::promise<std::string> seen_by_agent;
   std::atomic<bool> half_sent{false};
   std::atomic<bool> go_on{false};
   Origin origin([&](RawSocket& socket) {
@@ -172,7 +174,7 @@ TEST(TunnelTest, DrainSendsCloseFramesBetweenFrames) {
     half_sent = true;
     Eventually([&] { return go_on.load(); });
     socket.Send(Frame("twotwo").substr(4));
-    seen_by_agent = socket.ReceiveAll();
+    seen_by_agent.set_value(socket.ReceiveAll());
   });
   {
     ProxyFixture proxy(origin.address());
@@ -189,8 +191,9 @@ TEST(TunnelTest, DrainSendsCloseFramesBetweenFrames) {
     client.Close();
     drain.join();
   }
-  EXPECT_TRUE(Eventually([&] { return !seen_by_agent.empty(); }));
-  EXPECT_EQ(seen_by_agent, "\x88\x82\x00\x00\x00\x00\x03\xe9"s);
+  std::future<std::string> seen = seen_by_agent.get_future();
+  ASSERT_EQ(seen.wait_for(testing::kPatience), std::future_status::ready);
+  EXPECT_EQ(seen.get(), "\x88\x82\x00\x00\x00\x00\x03\xe9"s);
 }
 
 TEST(TunnelTest, DrainEndsAnEventStreamBetweenEvents) {
