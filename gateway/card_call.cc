@@ -131,8 +131,7 @@ http::Task<Verdict> Call::FetchCard() {
   http::Client::Request fetch =
       CardRequest(request_, *policy_, route_.rest, base, exchange_.peer());
   fetch.fields.push_back({RequestId::kField, id_.value()});
-  if (ticket_.may_park())
-    fetch.fields.push_back({"krypton-wait", gateway_.park_text()});
+  if (ticket_.may_park()) fetch.fields.push_back({"krypton-wait", gateway_.park_text()});
   const TimePoint deadline = http::Clock::now() + policy_->timeout;
   absl::StatusOr<http::Client::Response> response =
       co_await gateway_.client_.Call(ticket_.endpoint()->address, std::move(fetch), deadline);

@@ -35,6 +35,10 @@ int main(int argc, char** argv) {
             "how long calls in flight may take to finish after that");
   flags.Add(&settings.threads, "threads", "that carry traffic; 0: one a CPU");
   flags.Add(&settings.max_connections, "max-connections", "of clients, at most");
+  flags.Add(&settings.header_timeout, "header-timeout",
+            "how long a client may take to send the head of a request");
+  flags.Add(&settings.body_timeout, "body-timeout",
+            "how long a client may pause within the body of a request");
   flags.Add(&settings.ready_file, "ready-file", "write the bound addresses here, as JSON", "PATH");
   krypton::rpc::AddTlsFlags(flags, &settings.tls);
   krypton::log::AddFlags(flags, &log_settings);

@@ -19,6 +19,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_SOURCE_DIR",
     // Flags.
     "KRYPTON_AGENT_ADDRESS",
+    "KRYPTON_BODY_TIMEOUT",
     "KRYPTON_CONCURRENCY",
     "KRYPTON_CONTROL_PLANE",
     "KRYPTON_DEFAULT_STARTUP_TIMEOUT",
@@ -28,6 +29,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_GATEWAY",
     "KRYPTON_GATEWAY_URL",
     "KRYPTON_GRPC_BIND_ADDRESS",
+    "KRYPTON_HEADER_TIMEOUT",
     "KRYPTON_HOST",
     "KRYPTON_HTTP_BIND_ADDRESS",
     "KRYPTON_INSTANCE",
@@ -40,6 +42,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_MAX_CONNECTIONS",
     "KRYPTON_MAX_DRAIN_TIME",
     "KRYPTON_MAX_HOPS",
+    "KRYPTON_MAX_SESSIONS_PER_AGENT",
     "KRYPTON_MAX_STREAMS",
     "KRYPTON_METRICS_BIND_ADDRESS",
     "KRYPTON_NAME",
