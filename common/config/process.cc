@@ -15,6 +15,7 @@
 #include <mutex>
 
 #include "absl/status/status.h"
+#include "common/config/startup_pages.h"
 #include "common/log/log.h"
 
 namespace krypton::config {
@@ -92,6 +93,7 @@ int Process::Run(const std::function<absl::Status()>& start,
     return absl::IsInvalidArgument(status) ? 2 : 1;
   }
   NotifySystemd("READY=1");
+  ReleaseStartupPages();
   WaitForStop();
   NotifySystemd("STOPPING=1");
   {
