@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "absl/strings/ascii.h"
 #include "common/config/duration.h"
 #include "fmt/format.h"
 
@@ -28,6 +29,13 @@ constexpr std::string_view kInherited[] = {"PATH",
                                            "SSL_CERT_DIR",
                                            "SSL_CERT_FILE",
                                            "REQUESTS_CA_BUNDLE"};
+
+// What `exec` does not take: keywords, and commands that only the shell has.
+constexpr std::string_view kShellWords[] = {
+    ".",    "alias",    "break",  "case",   "cd",    "command", "continue", "do",
+    "eval", "exec",     "exit",   "export", "for",   "getopts", "if",       "local",
+    "read", "readonly", "return", "set",    "shift", "source",  "time",     "times",
+    "trap", "type",     "ulimit", "umask",  "unset", "until",   "wait",     "while"};
 
 class Records {
  public:
@@ -114,6 +122,27 @@ std::vector<std::string> InheritedEnvironment(char** environment) {
   return inherited;
 }
 
+std::string ShellCommand(const std::string& command) {
+  // What makes it more than one program; quotes, variables and redirections do not.
+  if (command.find_first_of(";&|(){}\n") != std::string::npos) {
+    // A block scalar's last line end is none.
+    const size_t end = command.find_last_not_of(" \t\r\n");
+    if (end == std::string::npos || end + 1 == command.size()) return command;
+    const std::string trimmed = ShellCommand(command.substr(0, end + 1));
+    return trimmed.starts_with("exec ") ? trimmed : command;
+  }
+  const size_t begin = std::min(command.find_first_not_of(" \t"), command.size());
+  const size_t end = std::min(command.find_first_of(" \t<>\r", begin), command.size());
+  const std::string_view word = std::string_view(command).substr(begin, end - begin);
+  const bool program = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("_-./+").find(c) != std::string_view::npos;
+  });
+  const bool shells_own =
+      std::find(std::begin(kShellWords), std::end(kShellWords), word) != std::end(kShellWords);
+  return program && !shells_own ? "exec " + command.substr(begin) : command;
+}
+
 std::string PublicUrl(const resource::Resource& resource, const std::string& gateway_url) {
   if (resource.kind() == v1::RESOURCE_KIND_MODEL) return gateway_url + "/v1";
   return fmt::format("{}/v1/agents/{}", gateway_url, resource::ToString(resource.key()));
@@ -147,10 +176,11 @@ std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings) 
   records.Add("stop-ms", std::to_string(settings.stop_timeout.count()));
   records.Add("log-bytes", std::to_string(settings.replica_log_bytes));
   records.Add("agent-folder", launch.work_folder);
+  const std::string command = ShellCommand(launch.resource.local_command());
   // The arguments of the pod are there as "$@", for a command that wants them.
   for (const std::string_view argument :
-       {std::string_view("/bin/sh"), std::string_view("-c"),
-        std::string_view(launch.resource.local_command()), std::string_view("krypton-agent")}) {
+       {std::string_view("/bin/sh"), std::string_view("-c"), std::string_view(command),
+        std::string_view("krypton-agent")}) {
     records.Add("agent-arg", argument);
   }
   const auto& arguments = launch.resource.agent() != nullptr

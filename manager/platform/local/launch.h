@@ -16,6 +16,11 @@ namespace krypton::platform {
 // language, and nothing that is the manager's own business.
 std::vector<std::string> InheritedEnvironment(char** environment);
 
+// The command as the shell is given it: one that is a single program becomes `exec PROGRAM ...`, so
+// that the agent is the supervisor's own child, which signals and the supervisor's death reach
+// directly.
+std::string ShellCommand(const std::string& command);
+
 struct Launch {
   const resource::Resource& resource;
   const ReplicaRecord& record;

@@ -52,7 +52,7 @@ class LaunchTest : public ::testing::Test {
 
 TEST_F(LaunchTest, TheAgentsCommand) {
   EXPECT_THAT(Values("agent-arg"),
-              ElementsAre("/bin/sh", "-c", "run it", "krypton-agent", "a", "b c"));
+              ElementsAre("/bin/sh", "-c", "exec run it", "krypton-agent", "a", "b c"));
   EXPECT_THAT(Values("agent-folder"), ElementsAre("/manifests"));
 }
 
@@ -96,6 +96,28 @@ TEST_F(LaunchTest, TheTemplateNamesWhatProcessesAreTold) {
   EXPECT_NE(TemplateOf(resource::Resource(edited), "/manifests", settings_), before);
   settings_.manager_address = "127.0.0.1:1";
   EXPECT_EQ(TemplateOf(*agent_, "/manifests", settings_), before);
+}
+
+TEST_F(LaunchTest, OneProgramIsExecuted) {
+  const std::pair<std::string, std::string> rows[] = {
+      {"python3 a.py", "exec python3 a.py"},
+      {"  ./run.sh \"$@\" --x='a b' > log", "exec ./run.sh \"$@\" --x='a b' > log"},
+      {"python3 a.py\n", "exec python3 a.py"},
+      {"a && b", "a && b"},
+      {"a; b", "a; b"},
+      {"a\nb", "a\nb"},
+      {"a | b", "a | b"},
+      {"(a)", "(a)"},
+      {"exec a", "exec a"},
+      {"cd x", "cd x"},
+      {"exit 3", "exit 3"},
+      {"A=1 b", "A=1 b"},
+      {"\"my program\" x", "\"my program\" x"},
+      {"$PROGRAM", "$PROGRAM"},
+      {"# nothing", "# nothing"},
+      {"", ""},
+  };
+  for (const auto& [command, expected] : rows) EXPECT_EQ(ShellCommand(command), expected);
 }
 
 TEST_F(LaunchTest, PublicUrls) {

@@ -9,6 +9,7 @@
 #include <future>
 
 #include "gmock/gmock.h"
+#include "manager/platform/local/files.h"
 #include "manager/platform/local/testing/machine.h"
 
 namespace krypton::platform {
@@ -92,8 +93,7 @@ TEST_F(LocalPlatformTest, TheAgentsEnvironmentIsItsOwn) {
           Serve(),
       "  env: [{name: GREETING, value: 'a \"b\"'}, {name: HOME, value: /elsewhere}]\n");
   const auto read = [&](const std::string& file) {
-    std::ifstream stream(folder_ + "/manifests/" + file);
-    return std::string(std::istreambuf_iterator<char>(stream), {});
+    return testing::ReadAll(folder_ + "/manifests/" + file);
   };
   const std::string environment = read("environment");
   EXPECT_THAT(environment, HasSubstr("GREETING=a \"b\"\n"));
@@ -227,15 +227,29 @@ TEST_F(LocalPlatformTest, KillingASupervisorEndsItsProcesses) {
   ASSERT_TRUE(WaitRunning(kEcho, 1));
 }
 
+TEST_F(LocalPlatformTest, WhatOutlivesASupervisorIsFoundByItsEnvironment) {
+  settings_.first_backoff = std::chrono::seconds(3);
+  // The shell stays the agent's parent: it dies with the supervisor, the agent does not.
+  std::string command = Serve();
+  command.replace(command.find("exec "), 5, "");
+  RunOne("setsid sleep 1237 &\n" + command + "\nexit");
+  const std::vector<int> before = Processes();
+  EXPECT_EQ(before.size(), 5u);
+  // The supervisor, started first, has the lowest pid.
+  ASSERT_EQ(kill(*std::min_element(before.begin(), before.end()), SIGKILL), 0);
+  ASSERT_TRUE(WaitFailed("its supervisor was ended"));
+  for (const int pid : before) EXPECT_TRUE(Wait([&] { return !Alive(pid); }));
+}
+
 TEST_F(LocalPlatformTest, NoDescendantOutlivesItsReplica) {
   RunOne("setsid sleep 1234 & (setsid env -i /bin/sleep 1235 &) ; nohup sleep 1236 &\n" + Serve());
   SetReplicas(kEcho, 0);
   ASSERT_TRUE(WaitRunning(kEcho, 0));
   EXPECT_TRUE(NothingIsLeft());
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string command(std::istreambuf_iterator<char>(file), {});
-    EXPECT_THAT(command, Not(HasSubstr("/bin/sleep\0001235"))) << entry.path();
+  const auto names = ListFolder("/proc");
+  for (const std::string& name : *names) {
+    EXPECT_NE(testing::ReadAll("/proc/" + name + "/cmdline"),
+              std::string("/bin/sleep\0001235\0", 16));
   }
 }
 
@@ -287,8 +301,7 @@ TEST_F(LocalPlatformTest, ASidecarThatDoesNotAnswerIsNoticed) {
   const Replica replica = RunOne(Serve(), "  startupTimeout: 2s\n");
   int sidecar = 0;
   for (const int pid : Processes()) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
-    const std::string command(std::istreambuf_iterator<char>(file), {});
+    const std::string command = testing::ReadAll("/proc/" + std::to_string(pid) + "/cmdline");
     if (command.find("--agent-address") != std::string::npos) sidecar = pid;
   }
   ASSERT_GT(sidecar, 0);

@@ -64,6 +64,7 @@ LocalReplica::LocalReplica(const LocalContext& context, ReplicaRecord record,
     : context_(context),
       record_(std::move(record)),
       events_(std::move(events)),
+      adopted_(true),
       started_(true),
       startup_timeout_(startup_timeout) {
   if (link == nullptr) return;
@@ -115,7 +116,7 @@ void LocalReplica::Attach(std::unique_ptr<SupervisorLink> link) {
   events.on_hello = [this](bool ready, bool ending) {
     if (ending && phase_ != ReplicaPhase::kFailed) MarkDraining();
     if (ready && phase_ == ReplicaPhase::kStarting) SetPhase(ReplicaPhase::kRunning);
-    log::Info("replica started",
+    log::Info(adopted_ ? "replica adopted" : "replica started",
               {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
                {"instance", record_.instance},
                {"generation", record_.generation},

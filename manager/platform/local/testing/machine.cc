@@ -3,7 +3,9 @@
 #include <httplib.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -13,14 +15,12 @@
 #include "manager/platform/local/process.h"
 
 namespace krypton::platform::testing {
-namespace {
+namespace {}  // namespace
 
 std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  // Of a process that ends meanwhile nothing can be read.
+  return ReadFile(path, 64 << 20).value_or("");
 }
-
-}  // namespace
 
 std::string Serve(const std::string& body) {
   return fmt::format(
@@ -145,20 +145,20 @@ std::vector<int> Machine::Processes() const {
   std::set<std::string> instances = instances_;
   for (const std::string& instance : recorder_->instances()) instances.insert(instance);
   std::vector<int> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const int pid = atoi(entry.path().filename().c_str());
-    if (pid <= 0) continue;
+  for (const std::string& name : ListFolder("/proc").value_or(std::vector<std::string>())) {
+    const int pid = atoi(name.c_str());
+    if (pid <= 0 || pid == getpid()) continue;
+    const std::string entry = "/proc/" + name;
+    std::string text = ReadAll(entry + "/environ") + ReadAll(entry + "/cmdline");
     // Supervisors have neither: they are found by the folder that they work in.
-    std::error_code error;
-    std::string text = ReadAll(entry.path() / "environ") + ReadAll(entry.path() / "cmdline");
-    for (const auto& fd : std::filesystem::directory_iterator(entry.path() / "fd", error)) {
-      text += std::filesystem::read_symlink(fd, error).string() + " ";
+    for (const auto& fd : ListFolder(entry + "/fd").value_or(std::vector<std::string>())) {
+      std::error_code gone;
+      text += std::filesystem::read_symlink(entry + "/fd/" + fd, gone).string() + " ";
     }
-    for (const std::string& instance : instances) {
-      if (pid == getpid() || text.find(instance) == std::string::npos) continue;
-      found.push_back(pid);
-      break;
-    }
+    const bool ours = std::any_of(instances.begin(), instances.end(), [&](const auto& instance) {
+      return text.find(instance) != std::string::npos;
+    });
+    if (ours) found.push_back(pid);
   }
   return found;
 }

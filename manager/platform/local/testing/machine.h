@@ -16,6 +16,9 @@ namespace krypton::platform::testing {
 // `/slow/30` after 30. `body` is Python that runs first.
 std::string Serve(const std::string& body = "");
 
+// Empty when it cannot be read.
+std::string ReadAll(const std::string& path);
+
 class Machine : public ::testing::Test {
  protected:
   Machine();
