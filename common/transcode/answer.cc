@@ -157,6 +157,7 @@ void AddTrailers(const std::vector<Header>& trailers, Response& response) {
   std::vector<Header> fields;
   std::set<std::string> names;
   for (const Header& trailer : trailers) {
+    if (trailer.name == "grpc-status-details-bin") continue;  // The body says it.
     fields.push_back(HeaderOf("Grpc-Trailer-", trailer.name, trailer.value));
     if (names.insert(fields.back().name).second) {
       response.headers.push_back({"Trailer", fields.back().name});

@@ -31,6 +31,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kUnknownRoute = "unknown";
+// Whatever Grpc-Timeout says: a thread waits for each.
+constexpr std::chrono::nanoseconds kLongestUnary = std::chrono::hours(1);
 constexpr std::string_view kOpenApiRoute = "openapi";
 
 std::string_view MethodLabel(std::string_view method) {
@@ -238,7 +240,7 @@ class Transcoder::Impl {
         JsonLimits{.max_depth = settings_.max_json_depth, .max_values = JsonLimits().max_values});
     if (!messages.ok()) return ErrorAnswer(messages.status());
     const bool streams = route.method->server_streaming();
-    if (!timeout && !streams) timeout = settings_.unary_timeout;
+    if (!streams) timeout = std::min(timeout.value_or(settings_.unary_timeout), kLongestUnary);
     auto call = std::make_unique<Call>(stub_, route.rpc_path, MetadataOf(request),
                                        *std::move(messages), timeout);
     if (!streams) return Finish(route, *call, AcceptsTrailers(request));

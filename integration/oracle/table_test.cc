@@ -82,7 +82,7 @@ std::vector<std::pair<std::string, std::string>> Wanted(
   for (const auto& [name, value] : headers) {
     if (name == "WWW-Authenticate") {
       wanted.emplace_back("Www-Authenticate", value);
-    } else if (name.rfind("Grpc-", 0) == 0 && name != "Grpc-Trailer-Grpc-Status-Details-Bin") {
+    } else if (name.rfind("Grpc-", 0) == 0) {
       wanted.emplace_back(name, value);
     }
   }
