@@ -19,7 +19,7 @@ registry::EntryPtr Catalog::WithUrl(const registry::EntryPtr& entry) const {
 }
 
 void Catalog::Apply(const registry::Change& change) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (const v1::ResourceKey& key : change.removed) entries_.erase(key);
   for (const registry::EntryPtr& entry : change.entries) entries_[entry->key()] = WithUrl(entry);
   if (change.problems != nullptr) problems_ = change.problems;
@@ -29,7 +29,7 @@ void Catalog::Apply(const registry::Change& change) {
 }
 
 Entries Catalog::Select(v1::ResourceKind kind) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Entries& cached = cached_[kind];
   if (cached == nullptr) {
     auto selected = std::make_shared<std::vector<registry::EntryPtr>>();
@@ -46,13 +46,13 @@ Entries Catalog::Models() const { return Select(v1::RESOURCE_KIND_MODEL); }
 Entries Catalog::All() const { return Select(v1::RESOURCE_KIND_UNSPECIFIED); }
 
 registry::EntryPtr Catalog::Find(const v1::ResourceKey& key) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);
   return found == entries_.end() ? nullptr : found->second;
 }
 
 Problems Catalog::problems() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return problems_;
 }
 

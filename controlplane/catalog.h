@@ -4,11 +4,12 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
-#include "absl/synchronization/mutex.h"
 #include "common/registry/client.h"
 #include "common/resource/key.h"
 
@@ -44,7 +45,7 @@ class Catalog {
   registry::EntryPtr WithUrl(const registry::EntryPtr& entry) const;
 
   const std::string gateway_url_;
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   Ordered entries_ ABSL_GUARDED_BY(mutex_);
   Problems problems_ ABSL_GUARDED_BY(mutex_);
   // By kind; unspecified: all.

@@ -5,7 +5,7 @@
 namespace krypton::controlplane {
 
 uint64_t Streams::Add(Stream stream) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (stopped_ || streams_.size() >= max_streams_) return 0;
   streams_[++last_number_] = std::make_shared<const Stream>(std::move(stream));
   return last_number_;
@@ -13,7 +13,7 @@ uint64_t Streams::Add(Stream stream) {
 
 void Streams::Remove(uint64_t number) {
   std::shared_ptr<const Stream> removed;  // Destroyed without the lock.
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto found = streams_.find(number);
   if (found == streams_.end()) return;
   removed = std::move(found->second);
@@ -21,7 +21,7 @@ void Streams::Remove(uint64_t number) {
 }
 
 std::vector<std::shared_ptr<const Streams::Stream>> Streams::All() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<const Stream>> all;
   for (const auto& [number, stream] : streams_) all.push_back(stream);
   return all;
@@ -35,14 +35,14 @@ void Streams::Publish(const registry::Change& change) {
 
 void Streams::StopAll() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
   for (const auto& stream : All()) stream->stop();
 }
 
 size_t Streams::size() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return streams_.size();
 }
 

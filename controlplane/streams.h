@@ -7,8 +7,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 
-#include "absl/synchronization/mutex.h"
+#include "absl/base/thread_annotations.h"
 #include "common/registry/client.h"
 
 namespace krypton::controlplane {
@@ -40,7 +41,7 @@ class Streams {
   std::vector<std::shared_ptr<const Stream>> All() const;
 
   const size_t max_streams_;
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<uint64_t, std::shared_ptr<const Stream>> streams_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

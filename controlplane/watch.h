@@ -7,9 +7,10 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
+#include "absl/base/thread_annotations.h"
 #include "controlplane/catalog.h"
 #include "controlplane/streams.h"
 #include "controlplane/watch_queue.h"
@@ -47,7 +48,7 @@ class WatchReactor : public grpc::ServerWriteReactor<Response> {
   Response response_;
   std::shared_ptr<WatchReactor> self_;
 
-  absl::Mutex mutex_;
+  std::mutex mutex_;
   std::unique_ptr<WatchQueue> queue_ ABSL_GUARDED_BY(mutex_);
   // Somebody writes, or has finished.
   bool busy_ ABSL_GUARDED_BY(mutex_) = true;
@@ -70,7 +71,7 @@ WatchReactor<Response>* WatchReactor<Response>::Begin(WatchFilter filter, const 
   {
     // A change that is published now waits for this lock, and then finds the queue; what it says
     // twice, the queue says once.
-    const absl::MutexLock lock(&reactor->mutex_);
+    const std::lock_guard lock(reactor->mutex_);
     reactor->number_ =
         streams.Add({[reactor](const registry::Change& change) { reactor->OnChange(change); },
                      [reactor] {
@@ -93,7 +94,7 @@ void WatchReactor<Response>::Continue() {
   bool finish = false;
   grpc::Status status;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (ending_) {
       finish = true;  // Stays busy: nothing may follow.
       status = status_;
@@ -119,7 +120,7 @@ void WatchReactor<Response>::Continue() {
 template <typename Response>
 void WatchReactor<Response>::OnChange(const registry::Change& change) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     queue_->Apply(change);
     if (std::exchange(busy_, true)) return;
   }
@@ -129,7 +130,7 @@ void WatchReactor<Response>::OnChange(const registry::Change& change) {
 template <typename Response>
 void WatchReactor<Response>::End(grpc::Status status) {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (!std::exchange(ending_, true)) status_ = std::move(status);
     if (std::exchange(busy_, true)) return;
   }
@@ -139,7 +140,7 @@ void WatchReactor<Response>::End(grpc::Status status) {
 template <typename Response>
 void WatchReactor<Response>::OnWriteDone(bool ok) {
   if (!ok) {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (!std::exchange(ending_, true)) status_ = grpc::Status::CANCELLED;
   }
   Continue();
@@ -156,7 +157,7 @@ void WatchReactor<Response>::OnDone() {
   streams_.Remove(number_);
   grpc::Status status;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     status = status_;
   }
   done_(status);

@@ -4,9 +4,11 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
 
-#include "absl/synchronization/mutex.h"
+#include "absl/base/thread_annotations.h"
 
 namespace krypton::transcode {
 namespace {
@@ -58,14 +60,14 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   Event Next(std::chrono::milliseconds wait) {
     bool start = false;
     {
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       start = !reading_ && !has_message_ && !no_more_;
       if (start) reading_ = true;
     }
     // Without the lock: gRPC may call OnReadDone on this very thread.
     if (start) StartRead(&incoming_);
-    const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(this, &Reactor::HasNews), absl::FromChrono(wait));
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [this] { return has_message_ || done_; });
     if (has_message_) {
       has_message_ = false;
       return {Event::Kind::kMessage, ToBytes(incoming_)};
@@ -77,7 +79,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
     context->TryCancel();
     bool release = false;
     {
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       // A read that is under way ends with the cancellation and then lets go of the hold.
       release = !reading_ && !no_more_;
       dropped_ = true;
@@ -85,8 +87,8 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
     }
     if (release) RemoveHold();
     {
-      const absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(&done_));
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return done_; });
     }
     // Here and not in OnDone: it may hold the channel's last reference, and a channel that is
     // destroyed on one of gRPC's own threads waits for that very thread.
@@ -100,13 +102,14 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   void OnReadDone(bool ok) override {
     bool release = false;
     {
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       reading_ = false;
       has_message_ = ok;
       if (!ok || dropped_) {
         no_more_ = true;
         release = true;
       }
+      changed_.notify_all();
     }
     if (release) RemoveHold();
   }
@@ -114,9 +117,10 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   void OnDone(const grpc::Status& status) override {
     // Lives until this function has returned, whatever Drop does meanwhile.
     const std::shared_ptr<Reactor> self = std::move(self_);
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     call_status = {status.error_code(), status.error_message(), status.error_details()};
     done_ = true;
+    changed_.notify_all();
   }
 
   std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
@@ -132,15 +136,15 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
     StartWrite(&outgoing_);
   }
 
-  bool HasNews() const { return has_message_ || done_; }
-
   std::shared_ptr<Reactor> self_;
   const std::vector<std::string> requests_;
   size_t next_request_ = 0;
   grpc::ByteBuffer outgoing_;
   grpc::ByteBuffer incoming_;
 
-  absl::Mutex mutex_;
+  std::mutex mutex_;
+  // `has_message_` or `done_` has become true.
+  std::condition_variable changed_;
   // A read is under way.
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   // `incoming_` holds a message that Next has not given out.

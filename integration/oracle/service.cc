@@ -352,19 +352,19 @@ grpc::ServerBidiReactor<v1::CountItem, v1::CountItem>* Service::Chat(CallbackSer
 }
 
 void Service::AddCancelled() {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   ++cancelled_;
+  changed_.notify_all();
 }
 
 int Service::cancelled() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return cancelled_;
 }
 
 bool Service::WaitForCancelled(int count) const {
-  const absl::MutexLock lock(&mutex_);
-  const auto enough = [&] { return cancelled_ >= count; };
-  return mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(10));
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return cancelled_ >= count; });
 }
 
 }  // namespace krypton::oracle

@@ -1,6 +1,9 @@
 #pragma once
 
-#include "absl/synchronization/mutex.h"
+#include <condition_variable>
+#include <mutex>
+
+#include "absl/base/thread_annotations.h"
 #include "krypton/oracle/v1/oracle.grpc.pb.h"
 
 namespace krypton::oracle {
@@ -54,7 +57,8 @@ class Service : public v1::OracleService::CallbackService {
   bool WaitForCancelled(int count) const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
   int cancelled_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
