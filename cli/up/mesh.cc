@@ -73,6 +73,8 @@ absl::Status Mesh::Add(const ComponentAddresses& addresses, const std::string& b
                  {"--grpc-bind-address", addresses.grpc, "--metrics-bind-address", addresses.ops,
                   "--log-level", settings_.log_level, "--log-format", settings_.log_format});
   command.insert(command.end(), flags.begin(), flags.end());
+  // Each its own, also where the environment says one for `krypton up`.
+  command.insert(command.end(), {"--ready-file", settings_.state_dir + "/" + binary + ".json"});
   const std::string log = settings_.state_dir + "/logs/" + binary + ".log";
   components_.push_back(
       {&addresses,
@@ -194,6 +196,7 @@ absl::Status Mesh::End(const std::vector<std::string>& names, std::chrono::secon
 }
 
 absl::Status Mesh::Stop() {
+  if (fds().empty()) return absl::OkStatus();
   say_("the gateway finishes the calls that run");
   absl::Status status = End({"gateway"}, kDrainLimit);
   say_("the manager ends the replicas");

@@ -188,10 +188,13 @@ absl::Status Flags::Impl::Apply() {
 
 absl::Status Flags::Impl::CheckEnvironment() const {
   if (ignore_unknown_environment) return absl::OkStatus();
-  const auto declared = [this](std::string_view name) {
-    for (const auto& entry : entries) {
-      if (entry->variable == name) return true;
-    }
+  const Flags* chosen = Chosen();
+  const auto has = [](const Impl& impl, std::string_view name) {
+    return std::any_of(impl.entries.begin(), impl.entries.end(),
+                       [&](const auto& entry) { return entry->variable == name; });
+  };
+  const auto declared = [&](std::string_view name) {
+    if (has(*this, name) || (chosen != nullptr && has(*chosen->impl_, name))) return true;
     for (const auto& [described, help] : described_environment) {
       if (described == name) return true;
     }

@@ -32,8 +32,9 @@ struct Logger {
   std::string component;
   bool json = false;
   bool color = false;
-  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;
+  // Ends first: its thread uses what the logger has.
+  std::shared_ptr<spdlog::details::thread_pool> pool;
 };
 
 std::mutex g_mutex;  // of the pointer

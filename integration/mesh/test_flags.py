@@ -79,6 +79,18 @@ def test_a_wrong_variable_ends_with_2_and_its_name(binary, folder):
     assert re.search("metrics.bind.address", done.stderr, re.I), done.stderr
 
 
+def test_each_binary_knows_the_variables_of_all():
+    helps = [run(binary, "--help").stdout for binary in SERVERS]
+    helps += [run("krypton", command, "--help").stdout for command in
+              ("up", "get", "invoke", "logs", "why", "validate", "completion")]
+    variables = set(re.findall(r"\[(KRYPTON_[A-Z_]+)\]", "".join(helps)))
+    assert len(variables) > 30
+    known = run("krypton", "version", env=dict.fromkeys(variables, "x"))
+    assert known.returncode == 0, known.stderr
+    unknown = run("krypton", "version", env={"KRYPTON_MANAGER_ADRESS": "x"})
+    assert unknown.returncode == 2 and "KRYPTON_MANAGER_ADRESS" in unknown.stderr
+
+
 def test_the_cli_says_wrong_commands():
     for flags in (["no-such-command"], ["get", "nonsense"], ["invoke"], ["get", "agents", "-o", "xml"]):
         done = run("krypton", *flags)
