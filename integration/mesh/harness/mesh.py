@@ -37,11 +37,12 @@ def env(**variables):
 class Mesh:
     """Manager, gateways and control plane. `stop()` checks that nothing is left."""
 
-    def __init__(self, manager=(), gateway=(), control_plane=True, gateways=1):
+    def __init__(self, manager=(), gateway=(), control_plane=True, gateways=1, control_plane_flags=()):
         self.root = Path(tempfile.mkdtemp(prefix="krypton-mesh-"))
         self.manifests, self.state = self.root / "manifests", self.root / "state"
         self.manifests.mkdir()
-        self.flags = {"manager": list(manager), "gateway": list(gateway)}
+        self.flags = {"manager": list(manager), "gateway": list(gateway),
+                      "control_plane": list(control_plane_flags)}
         self.processes, self.addresses, self.components = [], {}, {}
         self.replica_ports = set()
         self.with_control_plane, self.gateways = control_plane, gateways
@@ -53,7 +54,7 @@ class Mesh:
         if self.with_control_plane:
             self.start_component("control_plane", "krypton-control-plane", [
                 "--http-bind-address", self.bind("control_plane", "http"), "--gateway-url", self.url,
-                "--manager-address", self.address("manager", "grpc")])
+                "--manager-address", self.address("manager", "grpc"), *self.flags["control_plane"]])
         for component in self.components:
             self.wait_ready(component)
         return self
