@@ -26,6 +26,8 @@ def run(binary, *flags, env=None, timeout=20):
 def needed(binary, folder):
     """Flags with which the binary would start."""
     flags = {"--manager-address": "127.0.0.1:1"}
+    if binary == "krypton-gateway":
+        flags["--drain-delay"] = "0s"
     if binary == "krypton-manager":
         flags = {"--manifests": folder / "manifests", "--state-dir": folder / "state", "--platform": "local",
                  "--proxy-binary": BINARIES / "krypton-proxy"}

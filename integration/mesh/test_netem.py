@@ -14,14 +14,15 @@ DELAY = 0.1
 def far():
     """A mesh in a namespace of its own: low ports for all but the sidecars, which are far away."""
     try:
-        with own_network(), far_sidecars(DELAY):
+        with own_network():
             mesh = Mesh(control_plane=False)
             for number, kind in enumerate(("manager.grpc", "manager.ops", "gateway.grpc", "gateway.ops",
                                            "gateway.http")):
                 mesh.addresses[kind] = f"127.0.0.1:{7000 + number}"
             try:
-                mesh.start()
-                yield mesh
+                with far_sidecars(DELAY):
+                    mesh.start()
+                    yield mesh
             finally:
                 mesh.stop()
     except PermissionError as error:

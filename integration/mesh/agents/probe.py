@@ -31,7 +31,8 @@ class Request:
         self.headers = {}
         for line in lines[1:]:
             name, _, value = line.partition(":")
-            self.headers[name.lower()] = value.strip()
+            before = self.headers.get(name.lower())
+            self.headers[name.lower()] = f"{before}, {value.strip()}" if before else value.strip()
         self.counts, self.lock = counts, lock
         self.keep_alive = True
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -90,7 +91,8 @@ class Mesh:
     def start_gateway(self, name):
         return self.start_component(name, "krypton-gateway", [
             "--http-bind-address", self.bind(name, "http"), "--manager-address", self.address("manager", "grpc"),
-            "--drain-delay", "200ms", *self.flags["gateway"]])
+            *([] if "--drain-delay" in self.flags["gateway"] else ["--drain-delay", "200ms"]),
+            *self.flags["gateway"]])
 
     def wait_ready(self, component):
         eventually(lambda: http.call(self.address(component, "ops"), target="/readyz").status == 200,
@@ -118,7 +120,7 @@ class Mesh:
     def apply(self, name, namespace="default", wait=True, **options):
         self.write(f"{namespace}-{name}.yaml", manifest(name, namespace, **options))
         if wait:
-            self.wait_known(name, namespace)
+            self.wait_known(name, namespace=namespace)
 
     def delete(self, name, namespace="default"):
         (self.manifests / f"{namespace}-{name}.yaml").unlink()
@@ -173,13 +175,16 @@ class Mesh:
         return [(pid, line) for pid, line in processes_of(self.root)
                 if "krypton-proxy" in line.split(" ")[0] and instance in line]
 
+    def sidecar_flag(self, instance, name):
+        """The value that a sidecar was given for a flag."""
+        (_, line), = self.sidecars(instance)
+        return re.search(rf"--{name}[= ](\S+)", line)[1]
+
     def sidecar_ops(self, instance):
         """Where a sidecar's ops server listens, as its ready file says."""
-        (_, line), = self.sidecars(instance)
-        parts = line.split(" ")
-        return json.loads(Path(parts[parts.index("--ready-file") + 1]).read_text())["ops"]
+        return json.loads(Path(self.sidecar_flag(instance, "ready-file")).read_text())["ops"]
 
-    def agents(self, root=None):
+    def agents(self):
         """Process ids of the agents' own processes."""
         return [pid for pid, line in processes_of(self.root)
                 if "probe.py" in line and "python3" in line.split(" ")[0]]

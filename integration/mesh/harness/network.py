@@ -48,6 +48,7 @@ def far_sidecars(seconds):
             yield "relay"
     else:
         yield "netem"
+        run("tc qdisc del dev lo root")
 
 
 def with_netem(seconds):
@@ -67,6 +68,7 @@ def relay(seconds):
     try:
         yield
     finally:
+        run("nft delete table ip far")
         server.stop()
 
 
@@ -86,6 +88,9 @@ class Relay:
             started.set()
         self.loop.create_task(serve())
         self.loop.run_forever()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0))
 
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
