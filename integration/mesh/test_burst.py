@@ -43,7 +43,7 @@ def test_the_slow_agent_scales_up_to_its_most_and_back_down(mesh):
                scaleToZeroAfter="2s")
     watch = subprocess.Popen(
         [BINARIES / "krypton", "get", "agents", "-w", "-o", "json",
-         "--control-plane-address", mesh.address("control_plane", "grpc")],
+         "--control-plane", mesh.address("control_plane", "grpc")],
         stdout=subprocess.PIPE, text=True)
     seen = []
 

@@ -43,6 +43,7 @@ def test_pages_of_20_unless_asked_otherwise_and_at_most_100(mesh):
     assert names(get(mesh, "/v1/agents?namespace=list&page=2")) == NAMES[20:]
     assert names(get(mesh, "/v1/agents?namespace=list&page=3")) == []
     assert len(names(get(mesh, "/v1/agents?namespace=list&page_size=100"))) == 25
+    assert get(mesh, "/v1/agents?namespace=list&page_size=1000")["pageSize"] == 100
 
 
 def test_filters_and_order(mesh):

@@ -158,7 +158,7 @@ def exchange(address, data, timeout=10.0, end=False):
                 connection.socket.shutdown(socket.SHUT_WR)
             while connection.receive():
                 pass
-        except (TimeoutError, ConnectionError, BrokenPipeError):
+        except OSError:  # Also a timeout.
             pass
         return connection.buffer
 
