@@ -48,27 +48,30 @@ def test_the_slow_agent_scales_up_to_its_most_and_back_down(mesh):
     seen = []
 
     def follow():
+        text = ""
         for line in watch.stdout:
-            agent = json.loads(line)
+            text += line
+            try:
+                agent = json.loads(text)  # Whole once its last line has come.
+            except ValueError:
+                continue
+            text = ""
             agent = agent.get("agent", agent)
-            if agent["metadata"]["name"] == "slow":
+            if agent.get("metadata", {}).get("name") == "slow":
                 seen.append(agent["status"].get("readyReplicas", 0))
 
     reader = threading.Thread(target=follow)
     reader.start()
 
-    def processes():
-        return sum("krypton-proxy" in line and "slow" in line for _, line in mesh.sidecars())
-
     try:
         with Traffic(mesh.http, http.path("default", "slow", "/?seconds=0.2"), workers=40) as traffic:
             eventually(lambda: desired(mesh, "slow") == 5, 20 * SLOW, "5 are desired")
             mesh.wait_replicas("slow", 5)
-            eventually(lambda: processes() == 5, 5 * SLOW, "5 sidecars")
+            eventually(lambda: len(mesh.sidecars_of("slow")) == 5, 5 * SLOW, "5 sidecars")
         assert not traffic.bad(), summary(traffic.results)
         eventually(lambda: desired(mesh, "slow") == 0, 30 * SLOW, "0 are desired")
         mesh.wait_replicas("slow", 0)
-        eventually(lambda: processes() == 0, 10 * SLOW, "no process is left")
+        eventually(lambda: not mesh.sidecars_of("slow"), 10 * SLOW, "no process is left")
         eventually(lambda: 5 in seen and seen[-1] == 0, 10 * SLOW, "`krypton get -w` has seen it")
     finally:
         watch.terminate()

@@ -22,7 +22,7 @@ class Up:
         shutil.copytree(SOURCE / "examples", self.manifests)
         self.process = Process("up", [
             BINARIES / "krypton", "up", self.manifests, "--port-base", "0", "--state-dir", root / "state",
-            "--ready-file", "{ready}", *flags], root)
+            "--ready-file", "{ready}", *flags], root, env={"KRYPTON_ORPHAN_TIMEOUT": "2s"})
         self.ready = self.process.ready(30)
 
     def krypton(self, *arguments, check=True, timeout=30, data=None):
@@ -74,6 +74,8 @@ def test_get_agents(up):
     items = json.loads(up.krypton("get", "agents", "-o", "json"))
     items = items.get("items", items) if isinstance(items, dict) else items
     assert sorted(item["metadata"]["name"] for item in items) == ["echo", "hello", "slow", "tools"]
+    hello = next(item for item in items if item["metadata"]["name"] == "hello")
+    assert hello["status"]["url"] == f"http://{up.ready['gateway']['http']}/v1/agents/default/hello"
     documents = [d for d in yaml.safe_load_all(up.krypton("get", "agents", "-o", "yaml")) if d]
     assert documents and "hello" in str(documents)
     assert "No models" in up.krypton("get", "models") or up.krypton("get", "models").count("\n") <= 1

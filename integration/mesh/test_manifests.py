@@ -52,8 +52,7 @@ def test_an_edit_rolls_without_a_lost_call(mesh):
             old = {e["instance"] for e in found}
             traffic.wait(50)
     assert not traffic.bad(), summary(traffic.results)
-    eventually(lambda: len([1 for _, line in mesh.sidecars() if " roll " in line]) == 2, 30 * SLOW,
-               "no old process is left")
+    eventually(lambda: len(mesh.sidecars_of("roll")) == 2, 30 * SLOW, "no old process is left")
     mesh.delete("roll")
 
 

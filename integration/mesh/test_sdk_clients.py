@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from harness.http import path
@@ -78,6 +79,6 @@ def test_the_sdks_own_servers(mesh, legacy_python, era):
         assert talk(sys.executable, "mcp_2.py", url, mode, 3)["sums"] == ["3", "4", "5"]
     assert talk(legacy_python, "mcp_1.py", url, 3)["sums"] == ["3", "4", "5"]
     answer = mesh.call(name, "/mcp/", method="POST", body=b"{}", headers={"content-type": "application/json"})
-    assert answer.status == 307 and answer.header("location") == f"{url}/mcp", answer
+    assert answer.status == 307 and urljoin(url, answer.header("location")) == f"{url}/mcp", answer
     eventually(lambda: mesh.route(name)["inFlight"] == 0, 10 * SLOW, "nothing hangs")
     mesh.delete(name)

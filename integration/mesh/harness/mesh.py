@@ -175,6 +175,10 @@ class Mesh:
         return [(pid, line) for pid, line in processes_of(self.root)
                 if "krypton-proxy" in line.split(" ")[0] and instance in line]
 
+    def sidecars_of(self, name):
+        """Process ids of an agent's sidecars, old and new."""
+        return [pid for pid, line in self.sidecars() if re.search(rf"--name[= ]{name}\b", line)]
+
     def sidecar_flag(self, instance, name):
         """The value that a sidecar was given for a flag."""
         (_, line), = self.sidecars(instance)
