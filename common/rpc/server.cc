@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "common/rpc/grpc_log.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace krypton::rpc {
 namespace {
@@ -127,6 +128,8 @@ Server::Server(Settings settings, std::vector<grpc::Service*> services)
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // Links the health service's description in, for reflection.
+    grpc::health::v1::HealthCheckRequest::default_instance();
   });
 }
 

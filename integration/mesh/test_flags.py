@@ -7,8 +7,10 @@ import socket
 import subprocess
 
 import pytest
-from harness.mesh import BINARIES
+from harness import http
+from harness.mesh import BINARIES, manifest
 from harness.processes import SLOW
+from harness.waiting import eventually
 
 SERVERS = {
     "krypton-gateway": ["--http-bind-address", "--grpc-bind-address", "--metrics-bind-address"],
@@ -116,10 +118,15 @@ def test_an_unwritable_state_folder_ends_with_1(folder):
         assert done.returncode in (1, 2) and bad in done.stderr, done
 
 
-def test_a_missing_folder_of_manifests_is_named(folder):
-    given = needed("krypton-manager", folder)
-    done = run("krypton-manager", *line(given | {"--manifests": folder / "none"}))
-    assert done.returncode in (1, 2) and str(folder / "none") in done.stderr, done
+def test_a_missing_folder_of_manifests_is_named_and_awaited(folder, launch):
+    missing = folder / "none"
+    process = launch("manager", [BINARIES / "krypton-manager", *line(
+        needed("krypton-manager", folder) | {"--manifests": missing}), "--ready-file", "{ready}"])
+    ops = process.ready()["ops"]
+    assert str(missing) in process.tail()
+    missing.mkdir()
+    (missing / "late.yaml").write_text(manifest("late"))
+    eventually(lambda: b"late" in http.call(ops, target="/v1/registry").body, 10 * SLOW, "taken in")
 
 
 @pytest.mark.parametrize("binary", SERVERS)

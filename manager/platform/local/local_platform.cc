@@ -96,6 +96,9 @@ absl::Status LocalPlatform::Start(PlatformListener& listener) {
     if (access(binary.c_str(), X_OK) != 0) return ErrnoStatus("finding the program", binary);
   }
   if (absl::Status status = PrepareStateFolder(); !status.ok()) return status;
+  for (const std::string& path : settings_.manifests) {
+    if (access(path.c_str(), R_OK) != 0) log::Warn("manifests are not there yet", {{"path", path}});
+  }
   listener_ = &listener;
   loop_.Post([this] { Begin(); });
   thread_ = std::thread([this] { loop_.Run(); });
