@@ -73,7 +73,7 @@ def test_health(curl, component):
 def test_list_agents(curl):
     answer = json.loads(curl("control_plane", "krypton.v1.ControlPlaneService/ListAgents", data={"q": "DEFAULT/PROB"}))
     assert [item["metadata"]["name"] for item in answer["items"]] == ["probe"]
-    assert answer["total"] == 1 and answer["pageSize"] == 20
+    assert answer["total"] == 1 and answer["page"] == 1
     wrong = curl("control_plane", "krypton.v1.ControlPlaneService/GetAgent", check=False,
                  data={"namespace": "default", "name": "nothing"})
     assert "NotFound" in wrong.stderr
