@@ -39,9 +39,6 @@ int main(int argc, char** argv) {
             "how long a client may take to send the head of a request");
   flags.Add(&settings.body_timeout, "body-timeout",
             "how long a client may pause within the body of a request");
-  flags.Add(&settings.head_timeout, "head-timeout",
-            "how long a client may take to send the head of a request");
-  flags.Add(&settings.body_timeout, "body-timeout", "how long a client may let a body stand still");
   flags.Add(&settings.ready_file, "ready-file", "write the bound addresses here, as JSON", "PATH");
   krypton::rpc::AddTlsFlags(flags, &settings.tls);
   krypton::log::AddFlags(flags, &log_settings);

@@ -156,8 +156,6 @@ absl::Status Server::Impl::ServeTraffic(TrustedProxies trusted_proxies) {
       routes, client, metrics);
   http::ServerSettings http_settings{.bind_address = settings.http_bind_address};
   http_settings.limits.max_connections = settings.max_connections;
-  http_settings.limits.head_timeout = settings.head_timeout;
-  http_settings.limits.body_timeout = settings.body_timeout;
   http_settings.limits.head_timeout = settings.header_timeout;
   http_settings.limits.body_timeout = settings.body_timeout;
   http_settings.on_end = [this](const http::Exchange& exchange) { gateway->NoteEnd(exchange); };

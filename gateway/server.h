@@ -27,8 +27,6 @@ struct ServerSettings {
   std::chrono::milliseconds drain_timeout{25'000};  // conventions.md §9, order of a pod's end.
   int threads = 0;
   int max_connections = 65'536;
-  std::chrono::milliseconds head_timeout{10'000};    // conventions.md §5, limits.
-  std::chrono::milliseconds body_timeout{60'000};    // Between two pieces of a body; as nginx.
   std::chrono::milliseconds header_timeout{10'000};  // conventions.md §5, limits and slow peers.
   std::chrono::milliseconds body_timeout{60'000};
   std::string ready_file;

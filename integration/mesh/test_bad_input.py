@@ -172,7 +172,7 @@ def test_a_smuggled_second_request_is_never_seen(mesh):
 
 
 def test_a_body_that_stops_is_408_or_an_end(mesh, new_mesh):
-    other = new_mesh(control_plane=False, gateway=["--body-timeout", "300ms", "--head-timeout", "300ms"])
+    other = new_mesh(control_plane=False, gateway=["--body-timeout", "300ms", "--header-timeout", "300ms"])
     other.apply("probe", mode="always-on", maxReplicas=1)
     other.wait_replicas("probe", 1)
     with http.Connection(other.http, 10 * SLOW) as connection:
