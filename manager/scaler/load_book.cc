@@ -48,33 +48,47 @@ void LoadBook::ReportQueue(absl::string_view gateway, SourcePtr source, int wait
 
 Load LoadBook::Sum(TimePoint now, TimePoint settled_since) {
   Load load;
-  const auto expired = [&](const SourcePtr& source) {
-    return now - source->last_seen > settings_.expire_after;
-  };
-  absl::erase_if(gateways_, [&](const auto& item) { return expired(item.second.source); });
-  absl::erase_if(replicas_, [&](const auto& item) {
-    const Replica& replica = item.second;
-    return !replica.named && (replica.source == nullptr || expired(replica.source));
-  });
+  bool any_expired = false;
   for (const auto& [gateway, queue] : gateways_) {
+    if (IsExpired(*queue.source, now)) {
+      any_expired = true;
+      continue;
+    }
     load.waiting += queue.waiting;
     load.sources += 1;
     if (now - queue.source->last_seen > settings_.silent_after) load.silent_sources += 1;
   }
-  for (auto& [instance, replica] : replicas_) {
-    if (!replica.named) continue;
+  for (const auto& [instance, replica] : replicas_) {
+    const bool silent_for_good = replica.source == nullptr || IsExpired(*replica.source, now);
+    if (!replica.named) {
+      any_expired = any_expired || silent_for_good;
+      continue;
+    }
     load.last_active = std::max(load.last_active, replica.last_active);
     if (replica.known_before && settled_since != TimePoint::max() &&
         (replica.source == nullptr || replica.source->first_seen > settled_since)) {
       load.unsettled = true;
     }
-    if (replica.source == nullptr || expired(replica.source)) continue;
+    if (silent_for_good) continue;
     load.sources += 1;
     if (!replica.draining) load.in_flight += replica.in_flight;
     if (now - replica.source->last_seen > settings_.silent_after) load.silent_sources += 1;
   }
+  if (any_expired) Expire(now);
   if (load.demand() > 0) load.last_active = now;
   return load;
+}
+
+bool LoadBook::IsExpired(const Source& source, TimePoint now) const {
+  return now - source.last_seen > settings_.expire_after;
+}
+
+void LoadBook::Expire(TimePoint now) {
+  absl::erase_if(gateways_, [&](const auto& item) { return IsExpired(*item.second.source, now); });
+  absl::erase_if(replicas_, [&](const auto& item) {
+    const Replica& replica = item.second;
+    return !replica.named && (replica.source == nullptr || IsExpired(*replica.source, now));
+  });
 }
 
 int LoadBook::replicas() const {

@@ -74,6 +74,9 @@ class LoadBook {
     int in_flight = 0;
   };
 
+  bool IsExpired(const Source& source, TimePoint now) const;
+  void Expire(TimePoint now);
+
   Settings settings_;
   bool known_before_ = false;
   absl::flat_hash_map<std::string, Replica> replicas_;
