@@ -177,7 +177,7 @@ void Controller::OnReplicas(const v1::ResourceKey& key, std::vector<platform::Re
 
 ReplicaState Controller::MergeReplica(ResourceState& state, platform::Replica replica) {
   const ReplicaState* before = state.Find(replica.instance);
-  CountFailure(state, before, replica);
+  CountFailure(before, replica);
   ReplicaState merged;
   if (before != nullptr) {
     merged = *before;
@@ -188,15 +188,10 @@ ReplicaState Controller::MergeReplica(ResourceState& state, platform::Replica re
   return merged;
 }
 
-void Controller::CountFailure(const ResourceState& state, const ReplicaState* before,
-                              const platform::Replica& after) {
+void Controller::CountFailure(const ReplicaState* before, const platform::Replica& after) {
   const bool failed_before = before != nullptr && before->replica.phase == ReplicaPhase::kFailed &&
                              before->replica.restarts == after.restarts;
-  if (after.phase != ReplicaPhase::kFailed || failed_before) return;
-  metrics_.CountReplicaFailed();
-  log::Warn("replica failed", {{"agent", resource::ToString(state.resource->key())},
-                               {"instance", after.instance},
-                               {"reason", after.message}});
+  if (after.phase == ReplicaPhase::kFailed && !failed_before) metrics_.CountReplicaFailed();
 }
 
 void Controller::OnManifestProblems(std::vector<v1::ManifestProblem> problems) {

@@ -79,8 +79,8 @@ class Controller : public platform::PlatformListener, public LoadListener {
   void SetDesired(ResourceState& state, int desired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ReplicaState MergeReplica(ResourceState& state, platform::Replica replica)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CountFailure(const ResourceState& state, const ReplicaState* before,
-                    const platform::Replica& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountFailure(const ReplicaState* before, const platform::Replica& after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeReport(const LoadSource& source, const v1::ReplicaLoad& load, ResourceState& state,
                   ReplicaState& replica) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void KeepEarly(const LoadSource& source, const v1::ReplicaLoad& load)

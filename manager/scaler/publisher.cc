@@ -186,7 +186,10 @@ void Publisher::Impl::OnStreamDone(const grpc::Status& status) {
     log::Warn("the stream of decisions broke", {{"error", status.error_message()}});
   }
   waiting_ = true;
-  alarm_.Set(std::chrono::system_clock::now() + backoff_.Next(), [self = shared_from_this()](bool) {
+  // The alarm keeps its function: a strong pointer in it would keep this for ever.
+  alarm_.Set(std::chrono::system_clock::now() + backoff_.Next(), [weak = weak_from_this()](bool) {
+    const std::shared_ptr<Impl> self = weak.lock();
+    if (self == nullptr) return;
     std::lock_guard again(self->mutex_);
     self->Connect();
   });
