@@ -14,6 +14,7 @@
 #include "common/load/reporter.h"
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
+#include "common/ops/liveness.h"
 #include "common/ops/server.h"
 #include "common/registry/client.h"
 #include "common/rpc/channel.h"
@@ -82,6 +83,7 @@ struct Server::Impl {
         metrics_registry(std::make_shared<metrics::Registry>("gateway")),
         metrics(*metrics_registry),
         workers(settings.threads, "gateway"),
+        liveness(workers),
         client(workers),
         routes(
             TableSettings(settings), metrics,
@@ -108,6 +110,7 @@ struct Server::Impl {
   GatewayMetrics metrics;
   QueueReports reports;
   http::Workers workers;
+  ops::WorkerLiveness liveness;
   http::Client client;
   RouteTable routes;
   std::unique_ptr<Gateway> gateway;
@@ -183,6 +186,7 @@ absl::Status Server::Impl::ServeOps() {
   ops = std::make_unique<ops::Server>(
       ops::Server::Settings{.bind_address = settings.metrics_bind_address, .component = "gateway"},
       metrics_registry);
+  ops->AddLivenessCheck("workers", [this] { return liveness.Check(); });
   ops->AddReadinessCheck("registry", [this] {
     return registry->Synced() ? absl::OkStatus()
                               : absl::UnavailableError("no snapshot of the registry yet");

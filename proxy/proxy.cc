@@ -12,6 +12,7 @@
 #include "common/load/reporter.h"
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
+#include "common/ops/liveness.h"
 #include "common/ops/server.h"
 #include "common/rpc/channel.h"
 #include "proxy/drain.h"
@@ -70,6 +71,7 @@ struct Proxy::Impl {
         drain({.timeout = settings.drain_timeout, .token = settings.drain_token}, limiter, replica,
               [this] { AnnounceDrain(); }),
         workers(settings.threads, "proxy"),
+        liveness(workers),
         client(workers, AgentClient(settings.concurrency)),
         probe_client(workers, {.max_idle_per_endpoint = 0}) {}
 
@@ -87,6 +89,7 @@ struct Proxy::Impl {
   Limiter limiter;
   Drain drain;
   http::Workers workers;
+  ops::WorkerLiveness liveness;
   http::Client client;
   http::Client probe_client;
   std::unique_ptr<Prober> prober;
@@ -157,6 +160,7 @@ absl::Status Proxy::Impl::StartOps() {
                             .max_body_bytes = 64 << 10,
                             .max_connections = 64},
       registry);
+  ops->AddLivenessCheck("workers", [this] { return liveness.Check(); });
   ops->AddReadinessCheck("agent", [this] {
     return replica.ready() ? absl::OkStatus()
                            : absl::UnavailableError("the agent does not accept connections yet");

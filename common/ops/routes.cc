@@ -31,6 +31,18 @@ transcode::Response Text(int status, std::string body) {
           nullptr};
 }
 
+// One line a check, as Kubernetes' own servers write them.
+struct CheckList {
+  std::string lines;
+  bool ok = true;
+
+  void Add(const std::string& name, const absl::Status& status) {
+    ok = ok && status.ok();
+    lines += status.ok() ? "[+]" + name + " ok\n"
+                         : "[-]" + name + ": " + std::string(status.message()) + "\n";
+  }
+};
+
 // google.rpc.Status as JSON, as the transcoder's errors look.
 transcode::Response JsonError(int status, int code, std::string_view message) {
   std::string body = "{\"code\":" + std::to_string(code) + ",\"message\":";
@@ -109,7 +121,11 @@ Routes::Routes(std::string component, std::shared_ptr<metrics::Registry> registr
     : component_(std::move(component)), registry_(std::move(registry)), ops_routes_(ops_routes) {}
 
 void Routes::AddReadinessCheck(std::string name, std::function<absl::Status()> check) {
-  checks_.emplace_back(std::move(name), std::move(check));
+  readiness_checks_.emplace_back(std::move(name), std::move(check));
+}
+
+void Routes::AddLivenessCheck(std::string name, std::function<absl::Status()> check) {
+  liveness_checks_.emplace_back(std::move(name), std::move(check));
 }
 
 void Routes::AddReadinessNote(std::string name, std::function<std::string()> note) {
@@ -152,7 +168,7 @@ transcode::Response Routes::Quick(const transcode::Request& request, std::string
   if (!IsQuick(request.method, path)) return MethodNotAllowed("GET, HEAD");
   if (path == "/metrics") return Metrics(request);
   if (path == "/readyz") return Ready();
-  if (path == "/healthz") return Text(200, "ok\n");
+  if (path == "/healthz") return Alive();
   return {200, {{"Content-Type", "application/json"}}, VersionJson(component_), nullptr};
 }
 
@@ -172,21 +188,21 @@ transcode::Response Routes::Metrics(const transcode::Request& request) const {
   return response;
 }
 
+transcode::Response Routes::Alive() const {
+  CheckList checks;
+  for (const auto& [name, check] : liveness_checks_) checks.Add(name, check());
+  return checks.ok ? Text(200, "ok\n") : Text(503, checks.lines);
+}
+
 transcode::Response Routes::Ready() const {
-  std::string lines;
-  bool ready = true;
-  const auto add = [&](const std::string& name, const absl::Status& status) {
-    ready = ready && status.ok();
-    lines += status.ok() ? "[+]" + name + " ok\n"
-                         : "[-]" + name + ": " + std::string(status.message()) + "\n";
-  };
-  for (const auto& [name, check] : checks_) add(name, check());
+  CheckList checks;
+  for (const auto& [name, check] : readiness_checks_) checks.Add(name, check());
   for (const auto& [name, note] : notes_) {
     const std::string text = note();
-    lines += "[+]" + name + (text.empty() ? " ok" : ": " + text) + "\n";
+    checks.lines += "[+]" + name + (text.empty() ? " ok" : ": " + text) + "\n";
   }
-  if (draining_) add("shutdown", absl::UnavailableError("the process is draining"));
-  return Text(ready ? 200 : 503, lines + (ready ? "ready\n" : "not ready\n"));
+  if (draining_) checks.Add("shutdown", absl::UnavailableError("the process is draining"));
+  return Text(checks.ok ? 200 : 503, checks.lines + (checks.ok ? "ready\n" : "not ready\n"));
 }
 
 transcode::Response Routes::Plain(const transcode::Request& request, const Handler& handler) const {

@@ -26,6 +26,7 @@ class Routes {
 
   void AddReadinessCheck(std::string name, std::function<absl::Status()> check);
   void AddReadinessNote(std::string name, std::function<std::string()> note);
+  void AddLivenessCheck(std::string name, std::function<absl::Status()> check);
   void Handle(std::string method, std::string path, Handler handler);
   void SetTranscoder(std::shared_ptr<transcode::Transcoder> transcoder);
   void SetDraining() { draining_ = true; }
@@ -35,15 +36,19 @@ class Routes {
   bool IsQuick(std::string_view method, std::string_view path) const;
 
  private:
+  using Checks = std::vector<std::pair<std::string, std::function<absl::Status()>>>;
+
   transcode::Response Quick(const transcode::Request& request, std::string_view path) const;
   transcode::Response Plain(const transcode::Request& request, const Handler& handler) const;
   transcode::Response Metrics(const transcode::Request& request) const;
+  transcode::Response Alive() const;
   transcode::Response Ready() const;
 
   const std::string component_;
   const std::shared_ptr<metrics::Registry> registry_;
   const bool ops_routes_;
-  std::vector<std::pair<std::string, std::function<absl::Status()>>> checks_;
+  Checks liveness_checks_;
+  Checks readiness_checks_;
   std::vector<std::pair<std::string, std::function<std::string()>>> notes_;
   std::map<std::string, std::map<std::string, Handler>> handlers_;  // path, method
   std::shared_ptr<transcode::Transcoder> transcoder_;

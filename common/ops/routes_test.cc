@@ -43,6 +43,12 @@ TEST_F(RoutesTest, HealthzNeedsNoChecks) {
   EXPECT_EQ(Get("/healthz").status, 200);
 }
 
+TEST_F(RoutesTest, HealthzFailsForWhatOnlyARestartCures) {
+  routes_.AddLivenessCheck("workers", [] { return absl::UnavailableError("worker 1 is stuck"); });
+  EXPECT_EQ(Get("/healthz").status, 503);
+  EXPECT_EQ(Get("/healthz").body, "[-]workers: worker 1 is stuck\n");
+}
+
 TEST_F(RoutesTest, ReadyzHasALineACheck) {
   absl::Status registry = absl::UnavailableError("no snapshot yet");
   routes_.AddReadinessCheck("listener", [] { return absl::OkStatus(); });

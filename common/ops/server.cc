@@ -166,6 +166,10 @@ void Server::AddReadinessCheck(std::string name, std::function<absl::Status()> c
   impl_->routes.AddReadinessCheck(std::move(name), std::move(check));
 }
 
+void Server::AddLivenessCheck(std::string name, std::function<absl::Status()> check) {
+  impl_->routes.AddLivenessCheck(std::move(name), std::move(check));
+}
+
 void Server::Handle(std::string method, std::string path, Handler handler) {
   impl_->routes.Handle(std::move(method), std::move(path), std::move(handler));
 }

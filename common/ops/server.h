@@ -69,6 +69,9 @@ class Server {
   void AddReadinessCheck(std::string name, std::function<absl::Status()> check);
   // A line of /readyz that never makes it fail: what the process does without. Empty: all is well.
   void AddReadinessNote(std::string name, std::function<std::string()> note);
+  // /healthz fails, and the process is to be started again, while `check` fails: for what only a
+  // restart cures. Never for a peer that is down. Without checks it is always 200.
+  void AddLivenessCheck(std::string name, std::function<absl::Status()> check);
   // A route; `path` is literal. HEAD is answered by GET's handler.
   void Handle(std::string method, std::string path, Handler handler);
   // Answers every path that no route takes; without one, that is a 404. At most one.
