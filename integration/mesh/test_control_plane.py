@@ -11,8 +11,7 @@ from harness.processes import SLOW
 from harness.waiting import eventually
 from openapi_spec_validator import validate
 
-MESH = {"manager": ["--gateway-url", "http://gateway.example:8080", "--scaler-stable-window", "1s",
-                    "--scaler-interval", "200ms"],
+MESH = {"manager": ["--scaler-stable-window", "1s", "--scaler-interval", "200ms"],
         "gateway": ["--max-buffer-per-agent", "64"]}
 NAMES = [f"a{n:02}" for n in range(25)]
 
@@ -60,7 +59,7 @@ def test_filters_and_order(mesh):
 def test_one_agent_and_its_status(mesh):
     agent = get(mesh, "/v1/agents/default/why")
     assert agent["spec"]["concurrency"] == 1 and agent["spec"]["timeout"] == "60s"
-    assert agent["status"]["url"] == "http://gateway.example:8080/v1/agents/default/why"
+    assert agent["status"]["url"] == f"{mesh.url}/v1/agents/default/why"
     assert mesh.call("why", "/pid").status == 200
     status = eventually(lambda: (s := get(mesh, "/v1/agents/default/why/status"))["readyReplicas"] == 1 and s,
                         5 * SLOW, "one is ready")

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from harness.http import Connection, open_stream, path, request
+from harness.mesh import env
 from harness.processes import SLOW
 from harness.waiting import always, eventually
 from websockets.exceptions import ConnectionClosed
@@ -85,7 +86,7 @@ def test_websocket_across_the_timeout_and_across_a_drain(mesh):
             socket.recv(timeout=2)  # Silent for twice the agent's timeout: still open.
         socket.send("still")
         assert socket.recv() == "still"
-        mesh.apply("long", mode="always-on", maxReplicas=1, timeout="1s", runtime="new")  # Rolls.
+        mesh.apply("long", mode="always-on", maxReplicas=1, timeout="1s", env=env(NEW=1))  # Rolls.
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=30 * SLOW)
         assert closed.value.rcvd and closed.value.rcvd.code == 1001, closed.value
