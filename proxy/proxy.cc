@@ -1,5 +1,6 @@
 #include "proxy/proxy.h"
 
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -81,6 +82,7 @@ struct Proxy::Impl {
   void StartProber();
   void OnReady(bool ready);
   void AnnounceDrain();
+  bool EndStreams();
 
   const ProxySettings settings;
   Replica replica;
@@ -95,6 +97,7 @@ struct Proxy::Impl {
   std::unique_ptr<Prober> prober;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<http::Server> server;
+  std::mutex ending;  // Of the server: /drain and Stop may both come to it.
   std::unique_ptr<LoadReport> load_report;
   std::unique_ptr<load::Reporter> reporter;
   std::unique_ptr<ops::Server> ops;
@@ -166,8 +169,12 @@ absl::Status Proxy::Impl::StartOps() {
                            : absl::UnavailableError("the agent does not accept connections yet");
   });
   for (const char* method : {"GET", "POST"}) {
-    ops->Handle(method, "/drain",
-                [this](const ops::Request& request) { return drain.Handle(request); });
+    ops->Handle(method, "/drain", [this](const ops::Request& request) {
+      ops::Response response = drain.Handle(request);
+      // The agent ends once this is answered; its streams must have ended by their protocol before.
+      if (response.status == 200) EndStreams();
+      return response;
+    });
   }
   auto bound = ops->Start();
   if (!bound.ok()) return bound.status();
@@ -185,6 +192,13 @@ void Proxy::Impl::OnReady(bool ready) {
 void Proxy::Impl::AnnounceDrain() {
   reporter->ReportNow();
   ops->SetDraining();
+}
+
+// What is left are streams, and requests that had their time. Who comes second finds it done.
+bool Proxy::Impl::EndStreams() {
+  const std::lock_guard lock(ending);
+  const http::TimePoint now = http::Clock::now();
+  return server->Drain(now, now + kStreamPatience);
 }
 
 Proxy::Proxy(ProxySettings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
@@ -211,9 +225,7 @@ const std::string& Proxy::ops_address() const { return impl_->ops_address; }
 absl::Status Proxy::Stop() {
   const bool idle = impl_->drain.Wait();
   impl_->prober->Stop();
-  // What is left are streams, and requests that had their time.
-  const http::TimePoint now = http::Clock::now();
-  const bool ended = impl_->server->Drain(now, now + kStreamPatience);
+  const bool ended = impl_->EndStreams();
   log::Info("drained", {{"idle", idle}, {"streams_ended", ended}});
   impl_->server->Stop();
   impl_->reporter->Stop(kReportPatience);

@@ -60,19 +60,21 @@ def test_one_agent_and_its_status(mesh):
     agent = get(mesh, "/v1/agents/default/why")
     assert agent["spec"]["concurrency"] == 1 and agent["spec"]["timeout"] == "60s"
     assert agent["status"]["url"] == f"{mesh.url}/v1/agents/default/why"
-    assert mesh.call("why", "/pid").status == 200
-    status = eventually(lambda: (s := get(mesh, "/v1/agents/default/why/status"))["readyReplicas"] == 1 and s,
-                        5 * SLOW, "one is ready")
-    assert status["phase"] == "AGENT_PHASE_READY" and status["desiredReplicas"] == 1
-    available = next(c for c in status["conditions"] if c["type"] == "Available")
-    assert available["status"] == "CONDITION_STATUS_TRUE" and available["reason"] == "Ready"
-    eventually(lambda: get(mesh, "/v1/agents/default/why/status")["lastInvocationAt"], 5 * SLOW)
-    mesh.wait_replicas("why", 0)
+    mesh.apply("state", maxReplicas=1, scaleToZeroAfter="1s")
 
-    def asleep():
-        found = get(mesh, "/v1/agents/default/why/status")
-        return next(c for c in found["conditions"] if c["type"] == "Available")["reason"] == "ScaledToZero"
-    eventually(asleep, 5 * SLOW, "its status says that it sleeps")
+    def status():
+        return get(mesh, "/v1/agents/default/state/status")
+
+    def available():
+        return next(c for c in status()["conditions"] if c["type"] == "Available")
+
+    assert mesh.call("state", "/pid").status == 200
+    eventually(lambda: status()["phase"] == "AGENT_PHASE_READY" and status()["readyReplicas"] == 1, 5 * SLOW)
+    assert available()["status"] == "CONDITION_STATUS_TRUE" and available()["reason"] == "Ready"
+    assert status()["desiredReplicas"] == 1
+    mesh.wait_replicas("state", 0)
+    eventually(lambda: available()["reason"] == "ScaledToZero", 5 * SLOW, "its status says that it sleeps")
+    assert status()["lastInvocationAt"]
 
 
 def test_the_same_under_api(mesh):
