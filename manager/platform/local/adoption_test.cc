@@ -81,6 +81,23 @@ TEST_F(AdoptionTest, AnEditMeanwhileRolls) {
   }));
 }
 
+TEST_F(AdoptionTest, AManagerWithAnotherAddressRollsToSidecarsThatKnowIt) {
+  Run(1);
+  const auto instances = Instances();
+  DropPlatform();
+  settings_.manager_address = "127.0.0.1:10";
+  StartPlatform();
+  EXPECT_EQ(Instances(), instances);
+  SetReplicas(kEcho, 1);
+  ASSERT_TRUE(Wait([&] {
+    ConfirmStarting(kEcho);
+    const auto replicas = recorder_->replicas(kEcho);
+    return replicas.size() == 1 && replicas[0].phase == ReplicaPhase::kRunning &&
+           instances.count(replicas[0].instance) == 0;
+  }));
+  EXPECT_EQ(recorder_->replicas(kEcho)[0].generation, 1);
+}
+
 TEST_F(AdoptionTest, AManifestRemovedMeanwhileEndsThem) {
   Run(1);
   DropPlatform();

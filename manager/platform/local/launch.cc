@@ -156,12 +156,9 @@ std::chrono::milliseconds GraceOf(const resource::Resource& resource,
 
 std::string TemplateOf(const resource::Resource& resource, const std::string& work_folder,
                        const LocalSettings& settings) {
-  // Another manager may have another address and environment; that is no reason for new processes.
-  LocalSettings neutral = settings;
-  neutral.manager_address.clear();
   ReplicaRecord record;
   record.grace = GraceOf(resource, settings);
-  const std::string spec = SupervisorSpec({resource, record, work_folder, "", "", {}}, neutral);
+  const std::string spec = SupervisorSpec({resource, record, work_folder, "", "", {}}, settings);
   uint64_t hash = 14695981039346656037u;  // FNV-1a
   for (const char c : spec) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   return fmt::format("{:016x}", hash);

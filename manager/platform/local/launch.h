@@ -36,8 +36,10 @@ struct Launch {
 // The supervisor's standard input (supervisor/spec.h).
 std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings);
 
-// Names everything that a replica's processes are told by the resource, and nothing that is the
-// replica's own: two resources with one template need no new processes.
+// Names everything that a replica's processes are told by the resource and by the settings, and
+// nothing that is the replica's own: under one template no new processes are needed. A manager that
+// comes back with another address has another one: sidecars that report to the old one are of no
+// use to it.
 std::string TemplateOf(const resource::Resource& resource, const std::string& work_folder,
                        const LocalSettings& settings);
 // What a drain of its replicas may take.

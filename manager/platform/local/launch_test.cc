@@ -95,7 +95,7 @@ TEST_F(LaunchTest, TheTemplateNamesWhatProcessesAreTold) {
   edited.mutable_spec()->set_concurrency(99);
   EXPECT_NE(TemplateOf(resource::Resource(edited), "/manifests", settings_), before);
   settings_.manager_address = "127.0.0.1:1";
-  EXPECT_EQ(TemplateOf(*agent_, "/manifests", settings_), before);
+  EXPECT_NE(TemplateOf(*agent_, "/manifests", settings_), before);
 }
 
 TEST_F(LaunchTest, OneProgramIsExecuted) {

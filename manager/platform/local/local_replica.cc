@@ -216,10 +216,10 @@ void LocalReplica::Fail(const std::string& why) {
   SetPhase(ReplicaPhase::kFailed);
   message_ = why;
   probe_.reset();
-  log::Warn("replica failed",
-            {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
-             {"instance", record_.instance},
-             {"reason", why}});
+  log::Debug("replica failed",
+             {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
+              {"instance", record_.instance},
+              {"reason", why}});
   events_.on_failed();
 }
 

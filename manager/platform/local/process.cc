@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <set>
 
 #include "fmt/format.h"
 
@@ -65,7 +66,7 @@ int KillByInstance(const std::vector<std::string>& instances) {
   for (const std::string& instance : instances) {
     marks.push_back('\0' + fmt::format("KRYPTON_INSTANCE={}", instance) + '\0');
   }
-  int killed = 0;
+  std::set<pid_t> killed;
   // What is forked while we look is found in the next round.
   for (int found = 1, round = 0; found > 0 && round < 20; ++round) {
     found = 0;
@@ -76,15 +77,15 @@ int KillByInstance(const std::vector<std::string>& instances) {
       const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
       if (error != std::errc() || end != name.data() + name.size() || pid == getpid()) continue;
       const ProcessId id{pid, StartTicks(pid)};
-      if (!BelongsTo(pid, marks)) continue;
+      if (killed.count(pid) > 0 || !BelongsTo(pid, marks)) continue;
       if (const auto pidfd = OpenProcess(id); pidfd.ok()) {
         SignalProcess(*pidfd, SIGKILL);
+        killed.insert(pid);
         ++found;
       }
     }
-    killed += found;
   }
-  return killed;
+  return static_cast<int>(killed.size());
 }
 
 }  // namespace krypton::platform

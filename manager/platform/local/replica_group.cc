@@ -130,7 +130,8 @@ PlanInput ReplicaGroup::Input() const {
     planned.instance = replica->instance();
     planned.current = resource_ != nullptr &&
                       replica->record().uid == resource_->metadata().uid() &&
-                      replica->record().generation == resource_->generation();
+                      replica->record().generation == resource_->generation() &&
+                      replica->record().process_template == template_;
     planned.ready = replica->phase() == ReplicaPhase::kRunning;
     planned.failed = replica->phase() == ReplicaPhase::kFailed;
     planned.draining = replica->phase() == ReplicaPhase::kDraining;
