@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -42,6 +43,15 @@ void Install(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+// Each connection is a descriptor. The soft limit is low for the sake of programs that use
+// select(); ours do not.
+void RaiseFileLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // sd_notify(3) without its library: one datagram to $NOTIFY_SOCKET.
 void NotifySystemd(const char* state) {
   const char* path = getenv("NOTIFY_SOCKET");
@@ -73,6 +83,7 @@ Process::Process() : state_(std::make_unique<State>()) {
   g_signals = 0;
   Install(SIGPIPE, SIG_IGN);
   Install(SIGHUP, SIG_IGN);
+  RaiseFileLimit();
   Install(SIGTERM, OnSignal);
   Install(SIGINT, OnSignal);
 }

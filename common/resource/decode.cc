@@ -74,6 +74,7 @@ class Decoder {
                        [&](const ManifestField& field) { return field.name == entry.key; });
       if (found == fields.end()) {
         std::vector<std::string_view> known;
+        known.reserve(fields.size());
         for (const ManifestField& field : fields) known.push_back(field.name);
         Unknown(entry, path, known);
       } else if (entry.value->type != YamlNode::Type::kNull) {

@@ -104,7 +104,7 @@ absl::Status LocalReplica::TryStart(const resource::Resource& resource,
   if (!link.ok()) return link.status();
   record_.supervisor = (*link)->supervisor();
   Attach(*std::move(link));
-  const absl::Status written = WriteFileAtomically(folder() + "/replica.json", ToJson(record_));
+  absl::Status written = WriteFileAtomically(folder() + "/replica.json", ToJson(record_));
   // Without a record the next manager could not adopt it.
   if (!written.ok()) link_->Kill();
   return written;
