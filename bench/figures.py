@@ -92,12 +92,14 @@ def resident_idle(subjects):
 
 
 def held_memory(subjects, load, kind, target, count):
-    """Bytes of resident memory that one held connection or stream costs."""
+    """Bytes of resident memory that one held connection or stream costs, once the code that serves
+    it is mapped."""
     say(f"memory of {count} {'idle connections' if kind == 'idle' else 'event streams'}")
     figures = {}
     for name, subject in subjects.all.items():
-        if not subject.processes or name in ("sidecar", "nginx+nginx", "go+queue-proxy"):
+        if not subject.processes or name in ("nginx+nginx", "go+queue-proxy"):
             continue
+        load.hold(subject, kind, target, 4, lambda: None, seconds=0.3)
         before = subject.resident_kib()
         during = load.hold(subject, kind, target, count, subject.resident_kib)
         figures[name] = (during - before) * 1024 / count

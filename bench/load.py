@@ -10,6 +10,9 @@ from pathlib import Path
 from bench.processes import Process
 
 
+ATTEMPTS = 3  # A machine that does something else may leave a whole window without an answer.
+
+
 class Load:
     def __init__(self, build, folder, cores):
         self.program = Path(build) / "bench" / "bench-load"
@@ -30,12 +33,19 @@ class Load:
             output, _ = process.popen.communicate(timeout=seconds)
             if process.popen.returncode != 0:
                 raise RuntimeError(f"bench-load failed: {' '.join(process.argv)}")
-            return json.loads(output)
+            return json.loads(output.splitlines()[-1])
         finally:
             process.stop()
 
     def requests(self, subject, target, connections, seconds, rate=0):
         """With the CPU time that one request costs the proxy, in microseconds."""
+        for _ in range(ATTEMPTS):
+            result = self._requests_once(subject, target, connections, seconds, rate)
+            if result["requests"] > 0:
+                return result
+        raise RuntimeError(f"{subject.name} answered nothing: {result}")
+
+    def _requests_once(self, subject, target, connections, seconds, rate):
         process = Process(
             self._argv("requests", subject, target, connections=connections, seconds=seconds,
                        warmup=0.3, rate=rate),
@@ -51,25 +61,22 @@ class Load:
         finally:
             process.stop()
         result = json.loads(output)
-        if result["requests"] == 0:
-            raise RuntimeError(f"{subject.name} answered nothing: {result}")
-        result["cpu_us"] = cpu / window / result["rps"] * 1e6
+        result["cpu_us"] = cpu / window / max(result["rps"], 1) * 1e6
         return result
 
     def events(self, subject, connections, interval_ms, seconds):
         return self.run("events", subject, f"/events?interval_ms={interval_ms}",
                         connections=connections, seconds=seconds, warmup=0.5)
 
-    def hold(self, subject, kind, target, connections, measure):
+    def hold(self, subject, kind, target, connections, measure, seconds=2.5):
         """Calls `measure` while that many connections are held."""
         settings = {"seconds": 3600} if kind == "events" else {}
         process = Process(self._argv(kind, subject, target, connections=connections, **settings),
                           self.cores.driving, self.folder / "load.log", stdout=subprocess.PIPE,
                           stdin=subprocess.PIPE)
         try:
-            if kind == "idle":
-                process.popen.stdout.readline()
-            time.sleep(2.5)  # Streams open, buffers are given back.
+            process.popen.stdout.readline()  # All are open.
+            time.sleep(seconds)
             return measure()
         finally:
             process.stop()

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 namespace krypton::bench {
 namespace {
 
+constexpr int kPatienceMs = 10'000;
+
 struct Stream {
   int fd = -1;
   std::string partial;  // Of a line.
@@ -31,7 +34,12 @@ class Events {
       stream.fd = Connect(settings.to);
       Watch(epoll_, stream.fd, EPOLLIN, &stream);
       if (send(stream.fd, text.data(), text.size(), MSG_NOSIGNAL) < 0) Fail("send");
+      // One after another: what is held then is what streams cost, not what a crowd once needed.
+      pollfd answered{.fd = stream.fd, .events = POLLIN, .revents = 0};
+      if (poll(&answered, 1, kPatienceMs) != 1) Fail("no answer");
     }
+    std::printf("open\n");
+    std::fflush(stdout);
   }
 
   void Run() {
