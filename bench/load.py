@@ -68,7 +68,7 @@ class Load:
         return self.run("events", subject, f"/events?interval_ms={interval_ms}",
                         connections=connections, seconds=seconds, warmup=0.5)
 
-    def hold(self, subject, kind, target, connections, measure, seconds=2.5):
+    def hold(self, subject, kind, target, connections, measure, seconds=1.5):
         """Calls `measure` while that many connections are held."""
         settings = {"seconds": 3600} if kind == "events" else {}
         process = Process(self._argv(kind, subject, target, connections=connections, **settings),

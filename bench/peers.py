@@ -45,6 +45,7 @@ defaults
   timeout server 600s
   timeout http-keep-alive 600s
   http-reuse always
+  option http-no-delay
 frontend clients
   bind 127.0.0.1:{port} backlog 4096
   default_backend agent
