@@ -1,6 +1,7 @@
 // A platform that runs nothing: it keeps what it was asked for. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,11 +32,16 @@ class FakePlatform : public platform::Platform {
     confirmed_.push_back(instance);
   }
   absl::StatusOr<std::unique_ptr<platform::LogStream>> ReadLogs(
-      const v1::ResourceKey& key, const platform::LogOptions&) override {
+      const v1::ResourceKey& key, const platform::LogOptions& options) override {
+    if (open_logs) return open_logs(options);
     return absl::NotFoundError(resource::Describe(key) + " does not exist");
   }
   void Stop() override {}
   void Abort() override {}
+
+  // What ReadLogs gives. Set before use.
+  std::function<absl::StatusOr<std::unique_ptr<platform::LogStream>>(const platform::LogOptions&)>
+      open_logs;
 
   // -1: never asked for.
   int desired(const std::string& name) const {
