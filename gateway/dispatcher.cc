@@ -12,10 +12,6 @@ double Seconds(http::Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-void CallAll(const std::vector<Wake>& wakes) {
-  for (const Wake& wake : wakes) wake();
-}
-
 }  // namespace
 
 Ticket::~Ticket() {
@@ -38,7 +34,7 @@ std::vector<http::Endpoint> Dispatcher::Update(const v1::RegistryEntry& entry,
                                                std::shared_ptr<const CallPolicy> policy,
                                                TimePoint now) {
   std::vector<http::Endpoint> gone;
-  Wakes wakes;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     policy_ = std::move(policy);
@@ -52,9 +48,9 @@ std::vector<http::Endpoint> Dispatcher::Update(const v1::RegistryEntry& entry,
     }
     endpoints_ = std::move(merged);
     NoteWoken(was_ready);
-    wakes = Pump(now);
+    after = Settle(now);
   }
-  CallAll(wakes);
+  Finish(after);
   return gone;
 }
 
@@ -72,7 +68,7 @@ void Dispatcher::NoteWoken(bool was_ready) {
 
 std::vector<http::Endpoint> Dispatcher::Close() {
   std::vector<http::Endpoint> gone;
-  Wakes wakes;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
@@ -83,12 +79,12 @@ std::vector<http::Endpoint> Dispatcher::Close() {
     endpoints_.clear();
     while (first_ != nullptr) {
       Ticket& ticket = *first_;
-      wakes.push_back(ticket.wake_);
+      after.wakes.push_back(ticket.wake_);
       Unlink(ticket, http::Clock::now());
       ticket.state_ = Ticket::State::kGone;
     }
   }
-  CallAll(wakes);
+  Finish(after);
   return gone;
 }
 
@@ -101,36 +97,38 @@ std::shared_ptr<const CallPolicy> Dispatcher::policy() const {
 
 Place Dispatcher::TryEnter(Ticket& ticket, TimePoint now) {
   Place place;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     if (closed_) return Place::kGone;
+    if (waiting_ > 0) after = Settle(now);  // Nobody overtakes those who wait.
     ticket.entered_ = TryGrant(ticket, now);
     place = ticket.entered_ ? Place::kGranted : Place::kMustWait;
   }
-  NoteLoad(/*urgent=*/false);
+  Finish(after);
   return place;
 }
 
 Place Dispatcher::Enter(Ticket& ticket, Wake wake, TimePoint now) {
-  bool first = false;
+  Place place = TryEnter(ticket, now);
+  if (place != Place::kMustWait) return place;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     if (closed_) return Place::kGone;
+    if (static_cast<size_t>(waiting_) >= settings_.max_queue) return Place::kQueueFull;
     ticket.entered_ = true;
-    if (TryGrant(ticket, now)) return Place::kGranted;
-    ticket.entered_ = static_cast<size_t>(waiting_) < settings_.max_queue;
-    if (!ticket.entered_) return Place::kQueueFull;
     Queue(ticket, /*front=*/false, std::move(wake), now);
-    first = waiting_ == 1;
+    after = Settle(now);  // A slot may have come free in between.
+    place = PlaceOf(ticket);
   }
-  NoteLoad(/*urgent=*/first);
-  return Place::kQueued;
+  Finish(after);
+  return place;
 }
 
 Place Dispatcher::Reenter(Ticket& ticket, Setback setback, Wake wake, TimePoint now) {
   Place place;
-  Wakes wakes;
-  bool first = false;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     NoteSetback(*ticket.endpoint_, setback, now);
@@ -143,24 +141,22 @@ Place Dispatcher::Reenter(Ticket& ticket, Setback setback, Wake wake, TimePoint 
       return Place::kGone;
     }
     Queue(ticket, /*front=*/true, std::move(wake), now);
-    first = waiting_ == 1;
-    wakes = Pump(now);
+    after = Settle(now);
     place = PlaceOf(ticket);
   }
-  CallAll(wakes);
-  NoteLoad(/*urgent=*/first && place == Place::kQueued);
+  Finish(after);
   return place;
 }
 
 Place Dispatcher::Check(Ticket& ticket, TimePoint now) {
   Place place;
-  Wakes wakes;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
-    if (ticket.state_ == Ticket::State::kQueued) wakes = Pump(now);
+    after = Settle(now);
     place = PlaceOf(ticket);
   }
-  CallAll(wakes);
+  Finish(after);
   return place;
 }
 
@@ -175,8 +171,7 @@ bool Dispatcher::HasReadyEndpoint() const {
 }
 
 void Dispatcher::Leave(Ticket& ticket, bool answered, TimePoint now) {
-  Wakes wakes;
-  bool emptied = false;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     if (answered && ticket.endpoint_ != nullptr) {
@@ -186,22 +181,21 @@ void Dispatcher::Leave(Ticket& ticket, bool answered, TimePoint now) {
     if (ticket.state_ == Ticket::State::kQueued) {
       const bool was_first = &ticket == first_;
       Unlink(ticket, now);
-      emptied = waiting_ == 0;
       // Whoever is first now has to look after the avoided endpoints: it may have a later time-out.
-      if (was_first && first_ != nullptr) wakes.push_back(first_->wake_);
+      if (was_first && first_ != nullptr) after.wakes.push_back(first_->wake_);
+      after.turned = QueueTurned();
     } else {
       ReturnSlot(ticket);
-      wakes = Pump(now);
+      after = Settle(now);
     }
     ticket.state_ = Ticket::State::kNew;
     ticket.entered_ = false;
   }
-  CallAll(wakes);
-  NoteLoad(/*urgent=*/emptied);
+  Finish(after);
 }
 
 bool Dispatcher::BecomeStream(Ticket& ticket, TimePoint now) {
-  Wakes wakes;
+  Aftermath after;
   {
     std::lock_guard lock(mutex_);
     if (ticket.state_ != Ticket::State::kGranted) return ticket.state_ == Ticket::State::kStream;
@@ -212,9 +206,9 @@ bool Dispatcher::BecomeStream(Ticket& ticket, TimePoint now) {
     ++endpoint.load.streams;
     ++streams_;
     ticket.state_ = Ticket::State::kStream;
-    wakes = Pump(now);
+    after = Settle(now);
   }
-  CallAll(wakes);
+  Finish(after);
   return true;
 }
 
@@ -305,17 +299,18 @@ void Dispatcher::NoteSetback(Endpoint& endpoint, Setback setback, TimePoint now)
 
 // Gives what is free to those who wait, in their order. One whose session's replica is busy does
 // not hold up those behind it.
-Dispatcher::Wakes Dispatcher::Pump(TimePoint now) {
-  Wakes wakes;
+Dispatcher::Aftermath Dispatcher::Settle(TimePoint now) {
+  Aftermath after;
   for (Ticket* ticket = first_; ticket != nullptr && AnyFree(endpoints_, now, nullptr);) {
     Ticket* const next = ticket->next_;
     if (TryGrant(*ticket, now)) {
       Unlink(*ticket, now);
-      wakes.push_back(std::move(ticket->wake_));
+      after.wakes.push_back(std::move(ticket->wake_));
     }
     ticket = next;
   }
-  return wakes;
+  after.turned = QueueTurned();
+  return after;
 }
 
 bool Dispatcher::AnyServes() const {
@@ -344,6 +339,15 @@ void Dispatcher::CountWaiting(int change, TimePoint now) {
   if (waiting_ > 0) waiting_seconds_ += waiting_ * Seconds(now - waiting_since_);
   waiting_since_ = now;
   waiting_ += change;
+}
+
+bool Dispatcher::QueueTurned() {
+  return std::exchange(had_waiting_, waiting_ > 0) != (waiting_ > 0);
+}
+
+void Dispatcher::Finish(const Aftermath& after) {
+  for (const Wake& wake : after.wakes) wake();
+  NoteLoad(/*urgent=*/after.turned);
 }
 
 void Dispatcher::NoteLoad(bool urgent) {

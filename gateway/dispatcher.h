@@ -162,7 +162,12 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   Totals totals() const;
 
  private:
-  using Wakes = std::vector<Wake>;
+  // What an operation owes once it has given the lock back.
+  struct Aftermath {
+    std::vector<Wake> wakes;
+    // The queue has begun or ended.
+    bool turned = false;
+  };
 
   EndpointPtr Choose(const Ticket& ticket, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsServing(std::string_view instance) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -173,12 +178,16 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void ReturnSlot(Ticket& ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteSetback(Endpoint& endpoint, Setback setback, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Wakes Pump(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Aftermath Settle(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteWoken(bool was_ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AnyServes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountWaiting(int change, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Place PlaceOf(const Ticket& ticket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The queue has begun or ended since the last call: the scaler must hear of it at once, lest what
+  // was granted counts as waiting beside its being in flight.
+  bool QueueTurned() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Outside the lock.
+  void Finish(const Aftermath& after);
   void NoteLoad(bool urgent);
 
   const v1::ResourceKey key_;
@@ -201,6 +210,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   Ticket* first_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Ticket* last_ ABSL_GUARDED_BY(mutex_) = nullptr;
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  // At the last QueueTurned: somebody waited.
+  bool had_waiting_ ABSL_GUARDED_BY(mutex_) = false;
   // ∫ waiting dt since the last report, and when it and the last change of `waiting` were.
   double waiting_seconds_ ABSL_GUARDED_BY(mutex_) = 0;
   TimePoint waiting_since_ ABSL_GUARDED_BY(mutex_){};

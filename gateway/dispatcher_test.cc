@@ -272,6 +272,30 @@ TEST_F(DispatcherTest, AQueueThatBeginsOrEndsIsReportedAtOnce) {
   EXPECT_EQ(urgent_reports_, 2);
 }
 
+TEST_F(DispatcherTest, AQueueThatIsServedIsReportedAtOnce) {
+  auto one = NewTicket();
+  Enter(*one, "one");
+  EXPECT_EQ(urgent_reports_, 1);
+  Endpoints({"a"});
+  EXPECT_EQ(urgent_reports_, 2);
+  auto two = NewTicket();
+  Enter(*two, "two");
+  EXPECT_EQ(urgent_reports_, 3);
+  Leave(*one);
+  EXPECT_EQ(urgent_reports_, 4);
+}
+
+TEST_F(DispatcherTest, ANewcomerDoesNotOvertakeWhatWaitsForAnAvoidedReplica) {
+  Endpoints({"a"});
+  auto refused = NewTicket(), newcomer = NewTicket();
+  Enter(*refused, "refused");
+  Reenter(*refused, Setback::kOverCapacity, "refused");
+  const TimePoint later = kNow + milliseconds(10);  // Its own timer is a tick late.
+  EXPECT_EQ(dispatcher_->TryEnter(*newcomer, later), Place::kMustWait);
+  EXPECT_THAT(woken_, ElementsAre("refused"));
+  EXPECT_EQ(dispatcher_->Check(*refused, later), Place::kGranted);
+}
+
 TEST_F(DispatcherTest, TheReportCarriesTheMeanOfWhatWaited) {
   dispatcher_->TakeLoad(kNow);
   auto one = NewTicket(), two = NewTicket();

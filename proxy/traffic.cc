@@ -115,6 +115,7 @@ http::ForwardPlan Traffic::Plan(http::Exchange& exchange, Limiter::Slot& slot) {
       return http::OnHead::kRefuse;
     }
     drop.push_back("krypton-load");
+    drop.push_back("krypton-error");  // The agent's answers are no errors of the mesh.
     AddLoad(exchange);
     return http::OnHead::kPass;
   };
