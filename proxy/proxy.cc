@@ -79,7 +79,7 @@ struct Proxy::Impl {
   absl::Status StartTraffic();
   absl::Status StartReports();
   absl::Status StartOps();
-  void StartProber();
+  void Halt();
   void OnReady(bool ready);
   void AnnounceDrain();
   bool EndStreams();
@@ -201,9 +201,18 @@ bool Proxy::Impl::EndStreams() {
   return server->Drain(now, now + kStreamPatience);
 }
 
+// All that runs, however far the start has come. May be called twice.
+void Proxy::Impl::Halt() {
+  if (reporter != nullptr) reporter->Stop();
+  if (ops != nullptr) ops->Stop();
+  if (prober != nullptr) prober->Stop();
+  if (server != nullptr) server->Stop();
+  workers.Stop();
+}
+
 Proxy::Proxy(ProxySettings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {}
 
-Proxy::~Proxy() = default;
+Proxy::~Proxy() { impl_->Halt(); }
 
 absl::Status Proxy::Start() {
   if (auto status = Check(impl_->settings); !status.ok()) return status;
@@ -224,13 +233,10 @@ const std::string& Proxy::ops_address() const { return impl_->ops_address; }
 
 absl::Status Proxy::Stop() {
   const bool idle = impl_->drain.Wait();
-  impl_->prober->Stop();
   const bool ended = impl_->EndStreams();
   log::Info("drained", {{"idle", idle}, {"streams_ended", ended}});
-  impl_->server->Stop();
   impl_->reporter->Stop(kReportPatience);
-  impl_->ops->Stop();
-  impl_->workers.Stop();
+  impl_->Halt();
   return absl::OkStatus();
 }
 

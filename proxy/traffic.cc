@@ -66,12 +66,8 @@ http::Task<void> Traffic::Handle(http::Exchange& exchange) {
     co_await Refuse(exchange, Refusal::kOverCapacity, "too many streams are open");
     co_return;
   }
-  http::ForwardResult result =
-      co_await http::Forward(exchange, client_, Plan(exchange, admission.slot));
-  // A pooled connection that the agent was just closing: one more try, where that is safe.
-  if (result.end == ForwardEnd::kBroke && result.reused_connection && result.MayRetry(request)) {
-    result = co_await http::Forward(exchange, client_, Plan(exchange, admission.slot));
-  }
+  const http::ForwardPlan plan = Plan(exchange, admission.slot);
+  const http::ForwardResult result = co_await http::Forward(exchange, client_, plan);
   admission.slot.Release();
   replica_.Touch();
   co_await AnswerFor(exchange, result);
@@ -114,8 +110,9 @@ http::ForwardPlan Traffic::Plan(http::Exchange& exchange, Limiter::Slot& slot) {
     if (IsStream(exchange.request(), answer) && !slot.BecomeStream()) {
       return http::OnHead::kRefuse;
     }
+    // Only the mesh speaks for the mesh: the gateway would send the request again.
     drop.push_back("krypton-load");
-    drop.push_back("krypton-error");  // The agent's answers are no errors of the mesh.
+    drop.push_back("krypton-error");
     AddLoad(exchange);
     return http::OnHead::kPass;
   };

@@ -124,6 +124,15 @@ TEST_F(TrafficTest, PassesTheRequestUntouchedButForKryptonWait) {
   EXPECT_EQ(Series("krypton_proxy_requests_total", "200"), 1);
 }
 
+TEST_F(TrafficTest, AnAgentCannotSpeakForTheMesh) {
+  Start(1);
+  RawSocket caller = Call(kGet);
+  RawSocket agent = agent_.Accept();
+  agent.Send("HTTP/1.1 503 Busy\r\nKrypton-Error: over_capacity\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(caller.ReadAnswer(),
+              AllOf(StartsWith("HTTP/1.1 503 Busy"), Not(HasSubstr("over_capacity"))));
+}
+
 TEST_F(TrafficTest, WhoDoesNotAskToWaitIsRefusedAtOnce) {
   Start(1);
   RawSocket first = Call(kGet);
