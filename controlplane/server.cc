@@ -18,6 +18,7 @@
 #include "controlplane/catalog.h"
 #include "controlplane/metrics.h"
 #include "controlplane/service.h"
+#include "controlplane/state_metrics.h"
 #include "controlplane/streams.h"
 #include "controlplane/ui.h"
 
@@ -76,6 +77,7 @@ class Server::Impl {
              metrics_) {}
 
   absl::Status Start() {
+    metrics_->Add(std::make_shared<StateMetrics>(registry_, streams_));
     registry_.Start();
     absl::StatusOr<config::HostPort> grpc_address = grpc_.Start();
     if (!grpc_address.ok()) return grpc_address.status();
