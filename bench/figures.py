@@ -20,8 +20,8 @@ class Effort:
     streams: int = 1_000
 
 
-FULL = Effort(rounds=3, seconds=1.5, connections=(1, 32, 256), cold_starts=60)
-QUICK = Effort(rounds=1, seconds=0.8, connections=(1, 32, 256), cold_starts=15)
+FULL = Effort(rounds=3, seconds=1.2, connections=(1, 32, 256), cold_starts=60)
+QUICK = Effort(rounds=1, seconds=0.7, connections=(32, 256), cold_starts=15)
 
 
 def say(text):

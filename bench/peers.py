@@ -140,11 +140,10 @@ class Peers:
         return port, self._start("goproxy", argv, port, env={"GOMAXPROCS": "1"})
 
     def queue_proxy(self, upstream):
-        """Knative's sidecar. It serves on fixed ports, so there can be one at a time."""
+        """Knative's sidecar. Its metrics have fixed ports, so there can be one at a time."""
         program = self._go_program("queue-proxy", self._build_queue_proxy)
         if program is None:
             return None
-        port = 8112  # networking.BackendHTTPSPort; plain traffic is on QUEUE_SERVING_PORT.
         port = free_port()
         return port, self._start("queue-proxy", [program], port, env=queue_environment(
             port, upstream, free_port()))
