@@ -10,6 +10,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 MANY_FILES = 65536
+URGENT = -19  # What else this machine does disturbs less, where the user may say so.
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
@@ -29,6 +30,10 @@ class Cores:
 def _prepare(cores):
     def prepare():
         os.sched_setaffinity(0, cores)
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, URGENT)
+        except PermissionError:
+            pass
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, max(hard, MANY_FILES)))
