@@ -15,6 +15,8 @@ daemon off; worker_processes 1; pid {folder}/nginx-{port}.pid; error_log {folder
 
 events {{ worker_connections 19000; }}
 http {{
+  # Its defaults would write a body of 64 KiB to a file on the way.
+  proxy_buffers 8 32k; proxy_busy_buffers_size 64k; proxy_max_temp_file_size 0;
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600s;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
