@@ -90,8 +90,10 @@ def test_a_watch_streams_each_change_on_a_line(mesh):
         assert answer.header("transfer-encoding") == "chunked"
         lines = (json.loads(line)["result"] for data in connection.chunks(answer)
                  for line in data.splitlines())
-        assert next(lines)["type"] == "CHANGE_TYPE_ADDED"
-        assert next(lines)["type"] == "CHANGE_TYPE_SYNCED"
+        types = [next(lines)["type"]]
+        while types[-1] == "CHANGE_TYPE_ADDED":
+            types.append(next(lines)["type"])
+        assert len(types) > 1 and types[-1] == "CHANGE_TYPE_SYNCED", types
         mesh.apply("watched", wait=False)
         change = next(line for line in lines if line["agent"]["metadata"]["name"] == "watched")
         assert change["type"] == "CHANGE_TYPE_ADDED"
@@ -126,7 +128,7 @@ def test_why_it_has_what_it_has(mesh):
     woken = next(d for d in decisions if d["rule"] == "SCALING_RULE_WAKE")
     assert woken["waiting"] >= 1 and woken["concurrency"] == 1 and woken["reason"]
     highest = max(decisions, key=lambda d: d["desired"])
-    assert highest["desired"] == 2 and highest["demand"] > 1
+    assert highest["desired"] == 2 and highest["demand"] >= 1  # At a target of 80 %, one call is more than one replica's worth.
     assert len(get(mesh, "/v1/agents/default/why:explain?limit=2")["decisions"]) == 2
 
 
@@ -143,8 +145,11 @@ def test_explanations_have_a_bound(mesh):
 
 def test_endpoints_and_logs(mesh):
     assert mesh.call("why", "/pid").status == 200
-    items = eventually(lambda: get(mesh, "/v1/endpoints?namespace=default&name=why")["items"], 5 * SLOW)
-    assert items[0]["key"]["name"] == "why" and items[0]["endpoint"]["state"] == "ENDPOINT_STATE_READY"
+    # The gateway may have heard of it a moment before.
+    eventually(lambda: ("why", "ENDPOINT_STATE_READY") in [
+        (item["key"]["name"], item["endpoint"]["state"])
+        for item in get(mesh, "/v1/endpoints?namespace=default&name=why")["items"]],
+               5 * SLOW, "an endpoint that is ready")
     with urllib.request.urlopen(
             f"http://{mesh.address('control_plane', 'http')}/v1/agents/default/why/logs") as answer:
         lines = [line for part in answer for line in json.loads(part)["result"]["lines"]]
