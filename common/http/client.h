@@ -33,8 +33,8 @@ class Endpoint {
 };
 
 struct ClientSettings {
-  int max_idle_per_endpoint = 64;       // A worker; nginx' usual `keepalive 64`.
-  int max_idle = 1024;                  // A worker, all endpoints together; the oldest goes.
+  int max_idle_per_endpoint = 512;      // A worker: above what concurrency lets one endpoint have.
+  int max_idle = 2048;                  // A worker, all endpoints together; the oldest goes.
   milliseconds idle_timeout{55'000};    // Below the 60 s after which many servers close.
   milliseconds connect_timeout{2'000};  // Pods are near: a SYN that is lost is tried again at 1 s.
   size_t max_head_bytes = 64 * 1024;    // Of an answer.

@@ -85,7 +85,7 @@ Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoin
   plan.drop_fields = settings.drop_fields;
   plan.deadline = settings.deadline;
   plan.collected = true;
-  const ForwardResult result = co_await Forward(exchange, client, std::move(plan));
+  const ForwardResult result = co_await Forward(exchange, client, plan);
   switch (result.end) {
     case ForwardEnd::kAnswered:
     case ForwardEnd::kAborted:

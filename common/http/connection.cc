@@ -1,9 +1,11 @@
 #include "common/http/connection.h"
 
+#include <exception>
 #include <utility>
 
 #include "common/http/response.h"
 #include "common/http/shard.h"
+#include "common/log/log.h"
 
 namespace krypton::http {
 namespace {
@@ -42,13 +44,12 @@ Task<void> ConnectionCore::Run(std::unique_ptr<ConnectionCore> self) {
 Task<void> ConnectionCore::Loop() {
   TimePoint deadline = worker().Now() + limits().idle_timeout;
   while (true) {
-    Error error;
     Head head = Head::kMore;
     if (in.empty()) {
       const Ready ready = co_await socket.Readable(deadline);
-      head = OnInput(ready, deadline, error);
+      head = OnInput(ready, deadline);
     }
-    if (head == Head::kMore && !in.empty()) head = FeedHead(error);
+    if (head == Head::kMore && !in.empty()) head = FeedHead();
     if (head == Head::kClosed) co_return;
     if (head == Head::kMore) {
       if (state && state->reader->started()) {
@@ -62,7 +63,7 @@ Task<void> ConnectionCore::Loop() {
       continue;
     }
     if (head == Head::kBad) {
-      co_await Refuse(std::move(error));
+      co_await Refuse();
       co_return;
     }
     co_await Serve();
@@ -71,12 +72,12 @@ Task<void> ConnectionCore::Loop() {
   }
 }
 
-ConnectionCore::Head ConnectionCore::OnInput(Ready ready, TimePoint deadline, Error& error) {
+ConnectionCore::Head ConnectionCore::OnInput(Ready ready, TimePoint deadline) {
   const bool started = state && state->reader->started();
   if (ready == Ready::kInterrupted) return Head::kClosed;
   if (ready == Ready::kTimedOut || worker().Now() >= deadline) {
     if (!started) return Head::kClosed;
-    error = TimeoutError("the head of the request comes too slowly");
+    state->body_error = TimeoutError("the head of the request comes too slowly");
     return Head::kBad;
   }
   switch (socket.Read(in)) {
@@ -90,7 +91,7 @@ ConnectionCore::Head ConnectionCore::OnInput(Ready ready, TimePoint deadline, Er
   return Head::kClosed;
 }
 
-ConnectionCore::Head ConnectionCore::FeedHead(Error& error) {
+ConnectionCore::Head ConnectionCore::FeedHead() {
   if (!state) {
     state = shard.TakeState(*this);
     const Limits& limit = limits();
@@ -104,17 +105,17 @@ ConnectionCore::Head ConnectionCore::FeedHead(Error& error) {
   if (!found && !step.complete) return Head::kMore;
   if (!found) found = ParseRequest(state->head, state->head_limits);
   if (!found) return Head::kComplete;
-  error = std::move(*found);
+  state->body_error = std::move(*found);
   return Head::kBad;
 }
 
-Task<void> ConnectionCore::Refuse(Error error) {
+// Answers a head that is no request. What is wrong with it is in body_error.
+Task<void> ConnectionCore::Refuse() {
   close_after = true;
   linger = true;
-  if (!state) state = shard.TakeState(*this);
   BeginRequest();
   state->head.keep_alive = false;
-  co_await state->exchange->RespondError(std::move(error));
+  co_await state->exchange->RespondError(state->body_error);
   EndRequest();
 }
 
@@ -146,7 +147,7 @@ Task<void> ConnectionCore::Serve() {
     co_return;
   }
   worker().Arm(*this, worker().Now() + limit.disconnect_check);
-  co_await shard.handler(*state->exchange);
+  co_await Handle();
   if (!state->finished && !abort) {
     if (state->head_sent || state->cancelled == Cancelled::kClientGone) {
       abort = true;
@@ -161,6 +162,15 @@ Task<void> ConnectionCore::Serve() {
   }
   if (hard_cancelled() && !state->finished) abort = true;
   EndRequest();
+}
+
+// A handler that throws is a defect, but one request's: it ends unanswered, the process goes on.
+Task<void> ConnectionCore::Handle() {
+  try {
+    co_await shard.handler(*state->exchange);
+  } catch (const std::exception& failure) {
+    log::Error("request handler failed", {{"reason", failure.what()}});
+  }
 }
 
 bool ConnectionCore::PrepareNext() {
@@ -235,9 +245,8 @@ std::optional<bool> ConnectionCore::TrySend(IoVecs& vecs) {
 }
 
 Task<bool> ConnectionCore::Send(IoVecs vecs) {
-  IoVecs rest = vecs;
-  if (const std::optional<bool> sent = TrySend(rest)) co_return *sent;
-  const WriteEnd end = co_await socket.WriteRest(rest, limits().write_timeout);
+  if (const std::optional<bool> sent = TrySend(vecs)) co_return *sent;
+  const WriteEnd end = co_await socket.WriteRest(vecs, limits().write_timeout);
   if (end == WriteEnd::kDone) co_return true;
   Cancel(Cancelled::kClientGone);
   co_return false;

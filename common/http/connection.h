@@ -37,7 +37,7 @@ struct RequestState {
   HeadLimits head_limits;
   std::optional<HeadReader> reader;
   BodyDecoder body;
-  Error body_error;
+  Error body_error;  // What is wrong with the body, or with the head.
   bool body_failed = false;
   bool continue_sent = false;  // We answered Expect: 100-continue, or passed the agent's 100 on.
   // What was read of the body, as long as it is all of it (`held_all`) and fits
@@ -124,10 +124,11 @@ struct ConnectionCore final : TimerNode, ReadListener {
   enum class Head : uint8_t { kMore, kComplete, kBad, kClosed };
 
   Task<void> Loop();
-  Head OnInput(Ready ready, TimePoint deadline, Error& error);
-  Head FeedHead(Error& error);
-  Task<void> Refuse(Error error);
+  Head OnInput(Ready ready, TimePoint deadline);
+  Head FeedHead();
+  Task<void> Refuse();
   Task<void> Serve();
+  Task<void> Handle();
   void BeginRequest();
   void EndRequest();
   bool PrepareNext();

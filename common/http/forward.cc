@@ -21,18 +21,18 @@ bool ForwardResult::MayRetry(const RequestHead& request) const {
   }
 }
 
-Task<ForwardResult> Forward(Exchange& exchange, Client& client, ForwardPlan plan) {
-  Forwarding forwarding(exchange, client, std::move(plan));
+Task<ForwardResult> Forward(Exchange& exchange, Client& client, const ForwardPlan& plan) {
+  Forwarding forwarding(exchange, client, plan);
   const ForwardResult result = co_await forwarding.Run();
   co_return result;
 }
 
-Forwarding::Forwarding(Exchange& exchange, Client& client, ForwardPlan plan)
+Forwarding::Forwarding(Exchange& exchange, Client& client, const ForwardPlan& plan)
     : exchange_(exchange),
       core_(exchange.core()),
       state_(*core_.state),
       pool_(client.pool(core_.worker())),
-      plan_(std::move(plan)),
+      plan_(plan),
       limits_{client.settings().max_head_bytes, client.settings().max_head_bytes,
               client.settings().max_fields},
       pump_done_(core_.worker()) {

@@ -93,7 +93,8 @@ struct ForwardResult {
 
 // Requires: the exchange has no head sent. After any end but kAnswered and kAborted the caller
 // still owes the client an answer (RespondError), or another Forward when `MayRetry`.
-Task<ForwardResult> Forward(Exchange& exchange, Client& client, ForwardPlan plan);
+// `plan` must live until the task has ended: await it in the expression that makes it.
+Task<ForwardResult> Forward(Exchange& exchange, Client& client, const ForwardPlan& plan);
 
 // For a server that cannot meet strangers (cpp-httplib on a Unix socket): reads the whole request
 // (413 above `max_body_bytes`), refuses encoded bodies (415) and upgrades, escapes '%' in header

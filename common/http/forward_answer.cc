@@ -132,17 +132,8 @@ Task<void> Forwarding::PassAnswer() {
       (head.framing == Framing::kChunked || head.framing == Framing::kUntilClose);
   if (has_body && !one_one && head.framing != Framing::kLength) core_.close_after = true;
   if (!state_.head.keep_alive || core_.draining() || !state_.body.done()) core_.close_after = true;
-  ScratchString out(core_.worker().buffers());
-  AppendForwardedResponse(*out, head, state_.head, plan_,
-                          {.chunked = state_.chunked_answer,
-                           .connection_field = core_.ConnectionField(),
-                           .extra_fields = state_.extra_fields,
-                           .drop = &drop_});
-  state_.head_sent = true;
-  state_.status = head.status;
-  IoVecs vecs;
-  vecs.Add(*out);
-  const bool passed = co_await PassBody(vecs);
+  bool passed = co_await PassHead();
+  passed = passed && co_await PassBody();
   if (!passed) {
     if (result_.end == ForwardEnd::kBroke || result_.end == ForwardEnd::kTimedOut) {
       End(ForwardEnd::kAborted);
@@ -159,47 +150,67 @@ Task<void> Forwarding::PassAnswer() {
   if (!pumping_) Release();
 }
 
-// Writes `vecs` (the head), then the body piece by piece as it comes.
-Task<bool> Forwarding::PassBody(IoVecs vecs) {
+Task<bool> Forwarding::PassHead() {
+  ScratchString out(core_.worker().buffers());
+  AppendForwardedResponse(*out, upstream_->head, state_.head, plan_,
+                          {.chunked = state_.chunked_answer,
+                           .connection_field = core_.ConnectionField(),
+                           .extra_fields = state_.extra_fields,
+                           .drop = &drop_});
+  state_.head_sent = true;
+  state_.status = upstream_->head.status;
+  const bool passed = co_await PassPieces(*out);
+  co_return passed;
+}
+
+// Writes `before`, and what has arrived of the body. A coroutine of its own, so that its pieces
+// take no memory while an answer waits for the next event.
+Task<bool> Forwarding::PassPieces(std::string_view before) {
+  IoVecs pieces;
+  const bool good = GatherAnswer(pieces);
+  const uint64_t bytes = pieces.bytes();
   char size[kMaxChunkHeader];
   std::string last;
-  while (true) {
-    IoVecs pieces;
-    const bool good = GatherAnswer(pieces);
-    const uint64_t bytes = pieces.bytes();
-    if (state_.chunked_answer && bytes > 0) vecs.Add(ChunkHeader(size, bytes));
-    vecs.AddAll(pieces);
-    if (state_.chunked_answer && bytes > 0) vecs.Add("\r\n");
-    if (state_.chunked_answer && answer_.done()) {
-      last = "0\r\n";
-      AppendTrailers(last, answer_.trailers());
-      vecs.Add(last.append("\r\n"));
-    }
-    state_.bytes_sent += bytes;
-    std::optional<bool> sent = core_.TrySend(vecs);
-    if (!sent) sent = co_await core_.Send(vecs);
-    if (!*sent) {
-      EndInterrupted();
-      co_return false;
-    }
-    vecs.Clear();
-    if (result_.stream && plan_.on_stream_bytes && bytes > 0) plan_.on_stream_bytes(bytes);
-    if (!good) {
-      End(ForwardEnd::kBroke);
-      co_return false;
-    }
-    if (answer_.done()) co_return true;
-    if (drain_stream_ && result_.stream && EndsAtEvent()) co_return co_await EndStream();
-    if (!upstream_->in.empty()) continue;
-    const bool filled = co_await FillAnswer(BodyDeadline());
-    if (filled) continue;
-    if (result_.end != ForwardEnd::kBroke) {
-      if (result_.end == ForwardEnd::kTimedOut && result_.stream) co_return co_await EndStream();
-      co_return false;
-    }
-    if (ended_cleanly_) answer_.OnEof();
-    if (!answer_.done()) co_return false;
+  IoVecs vecs;
+  vecs.Add(before);
+  if (state_.chunked_answer && bytes > 0) vecs.Add(ChunkHeader(size, bytes));
+  vecs.AddAll(pieces);
+  if (state_.chunked_answer && bytes > 0) vecs.Add("\r\n");
+  if (state_.chunked_answer && answer_.done()) {
+    last = "0\r\n";
+    AppendTrailers(last, answer_.trailers());
+    vecs.Add(last.append("\r\n"));
   }
+  state_.bytes_sent += bytes;
+  std::optional<bool> sent = core_.TrySend(vecs);
+  if (!sent) sent = co_await core_.Send(vecs);
+  upstream_->in.ReleaseIfEmpty();
+  if (!*sent) {
+    EndInterrupted();
+    co_return false;
+  }
+  if (result_.stream && plan_.on_stream_bytes && bytes > 0) plan_.on_stream_bytes(bytes);
+  if (!good) End(ForwardEnd::kBroke);
+  co_return good;
+}
+
+// The rest of the body, piece by piece as it comes. Requires: what had arrived was passed.
+Task<bool> Forwarding::PassBody() {
+  while (!answer_.done()) {
+    if (drain_stream_ && result_.stream && EndsAtEvent()) co_return co_await EndStream();
+    if (upstream_->in.empty()) {
+      const bool filled = co_await FillAnswer(BodyDeadline());
+      if (!filled && result_.end == ForwardEnd::kTimedOut && result_.stream) {
+        co_return co_await EndStream();
+      }
+      if (!filled && (result_.end != ForwardEnd::kBroke || !ended_cleanly_)) co_return false;
+      if (!filled) answer_.OnEof();
+      if (!filled && !answer_.done()) co_return false;
+    }
+    const bool passed = co_await PassPieces({});
+    if (!passed) co_return false;
+  }
+  co_return true;
 }
 
 // Ends an event stream between two events, as its protocol has it: the client may come back.

@@ -20,7 +20,7 @@ Task<void> Serve(Exchange& exchange, Client& client, Endpoint upstream) {
   plan.endpoint = upstream;
   plan.as_gateway = true;
   plan.deadline = exchange.worker().Now() + milliseconds(60'000);
-  const ForwardResult result = co_await Forward(exchange, client, std::move(plan));
+  const ForwardResult result = co_await Forward(exchange, client, plan);
   if (result.status == 0 && result.end != ForwardEnd::kClientGone) {
     co_await exchange.RespondError(ErrorCode::kAgentUnreachable, "no answer");
   }

@@ -18,7 +18,8 @@ class Tunnel;
 
 class Forwarding final : public CancelListener {
  public:
-  Forwarding(Exchange& exchange, Client& client, ForwardPlan plan);
+  // `plan` outlives it.
+  Forwarding(Exchange& exchange, Client& client, const ForwardPlan& plan);
   ~Forwarding();
 
   Task<ForwardResult> Run();
@@ -39,7 +40,9 @@ class Forwarding final : public CancelListener {
   Task<bool> FillAnswer(TimePoint deadline);
   Task<bool> PassInterim();
   Task<void> PassAnswer();
-  Task<bool> PassBody(IoVecs vecs);
+  Task<bool> PassHead();
+  Task<bool> PassPieces(std::string_view before);
+  Task<bool> PassBody();
   Task<bool> EndStream();
   Task<void> PassUpgrade();
   bool GatherAnswer(IoVecs& pieces);
@@ -56,7 +59,7 @@ class Forwarding final : public CancelListener {
   ConnectionCore& core_;
   RequestState& state_;
   Client::Pool& pool_;
-  ForwardPlan plan_;
+  const ForwardPlan& plan_;
   ForwardResult result_;
   HeadLimits limits_;
   std::unique_ptr<UpstreamConnection> upstream_;

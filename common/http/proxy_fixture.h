@@ -41,7 +41,7 @@ class ProxyFixture {
     ForwardPlan plan;
     plan.endpoint = origin_;
     if (customise_) customise_(exchange, plan);
-    const ForwardResult result = co_await Forward(exchange, client, std::move(plan));
+    const ForwardResult result = co_await Forward(exchange, client, plan);
     switch (result.end) {
       case ForwardEnd::kAnswered:
       case ForwardEnd::kAborted:

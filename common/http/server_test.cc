@@ -159,6 +159,20 @@ TEST(ServerTest, RequestThatTheHandlerForgotIsAnswered) {
   EXPECT_EQ(ReadResponse(client).status, 502);
 }
 
+Task<void> Throw(Exchange&, Client&) {
+  throw std::runtime_error("expected");
+  co_return;
+}
+
+TEST(ServerTest, HandlerThatThrowsEndsItsRequestOnly) {
+  const Fixture fixture(Throw);
+  RawSocket client = fixture.Connect();
+  for (int i = 0; i < 2; ++i) {
+    client.Send(kGet);
+    EXPECT_EQ(ReadResponse(client).status, 502);
+  }
+}
+
 TEST(ServerTest, EveryRequestEndsInOneCallOfOnEnd) {
   std::mutex mutex;
   std::vector<std::string> ends;

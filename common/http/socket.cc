@@ -25,6 +25,7 @@ using boost::asio::detail::reactor;
 using boost::asio::detail::reactor_op;
 
 constexpr milliseconds kVerifyAfter{20};
+constexpr milliseconds kBacklogPause{2};
 
 }  // namespace
 
@@ -285,9 +286,16 @@ Task<absl::StatusOr<Socket>> Connect(Worker& worker, std::string address, TimePo
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
-  if (::connect(fd, raw, static_cast<socklen_t>(address.size())) == 0) co_return std::move(socket);
-  if (errno != EINPROGRESS) {
-    co_return absl::UnavailableError(Concat("connect: ", std::strerror(errno)));
+  int failure = 0;
+  while (::connect(fd, raw, static_cast<socklen_t>(address.size())) != 0) {
+    failure = errno;
+    if (failure != EAGAIN || worker.Now() >= deadline) break;
+    co_await worker.Sleep(kBacklogPause);  // A Unix socket whose backlog is full.
+    failure = 0;
+  }
+  if (failure == 0) co_return std::move(socket);
+  if (failure != EINPROGRESS) {
+    co_return absl::UnavailableError(Concat("connect: ", std::strerror(failure)));
   }
   while (true) {
     const Ready ready = co_await socket.Writable(deadline);

@@ -6,8 +6,8 @@
 namespace krypton::http::internal {
 namespace {
 
-constexpr std::size_t kGranule = 64;
-constexpr std::size_t kClasses = 32;     // Frames up to 2 KiB are recycled.
+constexpr std::size_t kGranule = 32;
+constexpr std::size_t kClasses = 64;     // Frames up to 2 KiB are recycled.
 constexpr int kMaxFramesPerClass = 256;  // Of a thread: what a burst leaves behind is bounded.
 
 struct FreeFrameNode {

@@ -8,8 +8,8 @@
 // This type and not asio::awaitable: no asio in headers, and a third of the cost per await.
 //
 // Traps of g++ 12: pass parameters by value; no `co_await` inside a conditional operator; no
-// brace-initialised temporary of an aggregate in an expression with `co_await` (g++ copies it bit by
-// bit: name it first); no coroutine lambda with captures unless the lambda outlives it.
+// brace-initialised temporary of an aggregate in an expression with `co_await` (g++ copies it bit
+// by bit: name it first); no coroutine lambda with captures unless the lambda outlives it.
 #pragma once
 
 #include <coroutine>

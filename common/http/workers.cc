@@ -95,16 +95,8 @@ void Worker::ScheduleTick() {
   });
 }
 
-Task<void> Worker::Count(Worker& worker, Task<void> task) {
-  Task<void> owned = std::move(task);
-  co_await owned;
-  if (--worker.spawned_ == 0 && worker.loop_->draining) worker.loop_->context.stop();
-}
-
-namespace {
-
 // The root of a spawned task: starts at once and frees itself.
-struct Root {
+struct Worker::Root {
   struct promise_type {
     static void* operator new(std::size_t size) { return internal::AllocateFrame(size); }
     static void operator delete(void* frame, std::size_t size) { internal::FreeFrame(frame, size); }
@@ -116,18 +108,21 @@ struct Root {
     void unhandled_exception() noexcept { std::terminate(); }
   };
   std::coroutine_handle<promise_type> handle;
+
+  static Root Run(Worker& worker, Task<void> task) {
+    co_await task;
+    task = Task<void>();  // What it owned ends before it counts as ended.
+    worker.OnTaskEnd();
+  }
 };
 
-Root RunRoot(Task<void> task) {
-  Task<void> owned = std::move(task);
-  co_await owned;
+void Worker::OnTaskEnd() {
+  if (--spawned_ == 0 && loop_->draining) loop_->context.stop();
 }
-
-}  // namespace
 
 void Worker::Spawn(Task<void> task) {
   ++spawned_;
-  ResumeSoon(RunRoot(Count(*this, std::move(task))).handle);
+  ResumeSoon(Root::Run(*this, std::move(task)).handle);
 }
 
 void Worker::ResumeSoon(std::coroutine_handle<> handle) {

@@ -47,7 +47,7 @@ class Worker {
   void Arm(TimerNode& node, TimePoint deadline);
 
   // Starts a task that nobody awaits. The worker counts it, and Workers::Stop waits for its end. An
-  // exception that leaves it is logged.
+  // exception that leaves it ends the process: tasks deal with their errors.
   void Spawn(Task<void> task);
   int64_t spawned() const { return spawned_; }
 
@@ -64,10 +64,11 @@ class Worker {
  private:
   friend class Workers;
   struct Loop;
+  struct Root;
 
   void Run();
   void ScheduleTick();
-  static Task<void> Count(Worker& worker, Task<void> task);
+  void OnTaskEnd();
 
   const int index_;
   const int count_;
