@@ -88,6 +88,10 @@ absl::StatusOr<MeshAddresses> ChooseAddresses(const std::string& host, int port_
   mesh.gateway.name = "gateway";
   mesh.control_plane.name = "control_plane";
   mesh.manager.name = "manager";
+  if (port_base > 65'535 - kSlots.back().offset) {
+    return absl::InvalidArgumentError("--port-base " + std::to_string(port_base) +
+                                      " leaves no room for 12 ports below 65536");
+  }
   std::set<int> taken;
   for (const Slot& slot : kSlots) {
     int port = port_base < 0 ? slot.design_port : port_base + slot.offset;

@@ -45,6 +45,10 @@ TEST(MeshAddressesTest, ATakenPortSaysWhichOfWhatAndWhatToDo) {
   close(fd);
 }
 
+TEST(MeshAddressesTest, ABaseWithoutRoomIsAWrongFlag) {
+  EXPECT_TRUE(absl::IsInvalidArgument(ChooseAddresses("127.0.0.1", 65'530).status()));
+}
+
 TEST(MeshAddressesTest, AHostThatIsNoneIsAWrongFlag) {
   EXPECT_TRUE(absl::IsInvalidArgument(ChooseAddresses("no such host", 0).status()));
 }

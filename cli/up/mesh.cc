@@ -73,6 +73,11 @@ absl::Status Mesh::Add(const ComponentAddresses& addresses, const std::string& b
                  {"--grpc-bind-address", addresses.grpc, "--metrics-bind-address", addresses.ops,
                   "--log-level", settings_.log_level, "--log-format", settings_.log_format});
   command.insert(command.end(), flags.begin(), flags.end());
+  const rpc::TlsSettings& tls = settings_.tls;
+  if (tls.enabled()) {
+    command.insert(command.end(),
+                   {"--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.ca});
+  }
   // Each its own, also where the environment says one for `krypton up`.
   command.insert(command.end(), {"--ready-file", settings_.state_dir + "/" + binary + ".json"});
   const std::string log = settings_.state_dir + "/logs/" + binary + ".log";

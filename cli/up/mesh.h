@@ -12,6 +12,7 @@
 #include "cli/up/addresses.h"
 #include "cli/up/child.h"
 #include "common/rpc/backoff.h"
+#include "common/rpc/tls.h"
 
 namespace krypton::cli {
 
@@ -21,6 +22,7 @@ struct MeshSettings {
   std::string state_dir;
   std::string log_level = "info";
   std::string log_format = "text";
+  rpc::TlsSettings tls;
 };
 
 class Mesh {

@@ -159,7 +159,7 @@ bool Stopped(int stop_fd) {
 
 absl::Status Follow(Mesh& mesh, Display& display, const UpOptions& options,
                     const MeshAddresses& addresses, int stop_fd) {
-  auto control_plane = ControlPlane::Connect(addresses.control_plane.grpc, {});
+  auto control_plane = ControlPlane::Connect(addresses.control_plane.grpc, options.tls);
   if (!control_plane.ok()) return control_plane.status();
   WellKnownFile well_known;
   std::string ready;
@@ -202,9 +202,9 @@ absl::Status Up(UpOptions& options, Display& display, int stop_fd) {
   const auto addresses = ChooseAddresses(options.host, options.port_base);
   if (!addresses.ok()) return addresses.status();
   display.Say("starting; logs are in " + options.state_dir + "/logs");
-  Mesh mesh(
-      {*addresses, options.manifests, options.state_dir, options.log_level, options.log_format},
-      [&display](const std::string& line) { display.Say(line); });
+  Mesh mesh({*addresses, options.manifests, options.state_dir, options.log_level,
+             options.log_format, options.tls},
+            [&display](const std::string& line) { display.Say(line); });
   absl::Status status = mesh.Start(stop_fd);
   if (status.ok() && !Stopped(stop_fd)) {
     status = Follow(mesh, display, options, *addresses, stop_fd);
@@ -231,6 +231,7 @@ void AddUp(config::Flags& flags, UpOptions* options) {
   flags.AddChoice(&options->log_level, "log-level", {"debug", "info", "warn", "error"},
                   "of the components");
   flags.AddChoice(&options->log_format, "log-format", {"text", "json"}, "of the components");
+  rpc::AddTlsFlags(flags, &options->tls);
 }
 
 int RunUp(UpOptions options) {

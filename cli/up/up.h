@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/rpc/tls.h"
+
 namespace krypton::config {
 class Flags;
 }
@@ -19,6 +21,7 @@ struct UpOptions {
   std::string log_level = "info";
   std::string log_format = "text";
   bool plain = false;
+  rpc::TlsSettings tls;  // Of the components, and of this program as their client.
 };
 
 void AddUp(config::Flags& flags, UpOptions* options);
