@@ -208,7 +208,7 @@ TEST(LimiterThreadsTest, NeverMoreThanConcurrencyAndNothingIsLost) {
   for (int thread = 0; thread < 8; ++thread) {
     threads.emplace_back([&] {
       Visitor visitor(limiter, at_work, most);
-      for (int visit = 0; visit < 2000; ++visit) visitor.Visit(/*gives_up=*/visit % 7 == 0);
+      for (int visit = 0; visit < 300; ++visit) visitor.Visit(/*gives_up=*/visit % 7 == 0);
     });
   }
   for (auto& thread : threads) thread.join();
