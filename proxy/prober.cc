@@ -1,5 +1,6 @@
 #include "proxy/prober.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace krypton::proxy {
@@ -28,19 +29,28 @@ void Prober::Suspect() {
   worker_.Post([this] { hurry_.Set(); });
 }
 
+// A thousandth of the time that it has taken so far, so that a model that loads for ten minutes is
+// not asked a hundred thousand times.
+std::chrono::milliseconds Prober::Pause(http::Clock::duration so_far) const {
+  const auto share = std::chrono::duration_cast<std::chrono::milliseconds>(so_far / 1000);
+  return std::clamp(share, settings_.interval, 10 * settings_.interval);
+}
+
 http::Task<void> Prober::Run() {
+  unready_since_ = http::Clock::now();
   while (!stopping_) {
     const bool ready = co_await Probe();
     if (stopping_) co_return;
     if (ready != ready_) {
       ready_ = ready;
+      unready_since_ = http::Clock::now();
       on_change_(ready);
     }
     if (ready_) {
       co_await hurry_.Wait(http::Clock::now() + settings_.watch_interval);
     } else {
       // Not an Event: the wheel's 10 ms would be too coarse.
-      co_await worker_.Sleep(settings_.interval);
+      co_await worker_.Sleep(Pause(http::Clock::now() - unready_since_));
     }
   }
 }

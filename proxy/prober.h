@@ -21,7 +21,8 @@ namespace krypton::proxy {
 class Prober {
  public:
   struct Settings {
-    std::chrono::milliseconds interval{5};           // Until the agent is ready.
+    // Until the agent is ready; up to ten times as long for one that takes its time.
+    std::chrono::milliseconds interval{5};
     std::chrono::milliseconds watch_interval{1000};  // While it is.
     std::chrono::milliseconds timeout{1000};         // Of one attempt.
     std::string ready_path;                          // Empty: a connection is enough.
@@ -40,6 +41,7 @@ class Prober {
  private:
   http::Task<void> Run();
   http::Task<bool> Probe();
+  std::chrono::milliseconds Pause(http::Clock::duration so_far) const;
 
   http::Worker& worker_;
   http::Client& client_;
@@ -50,6 +52,7 @@ class Prober {
   http::Event hurry_;
   bool stopping_ = false;
   bool ready_ = false;
+  http::TimePoint unready_since_;
 };
 
 }  // namespace krypton::proxy
