@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "common/log/log.h"
 #include "manager/bench/figures.h"
 
 int main(int argc, char** argv) {
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (wanted.empty()) wanted = known;
+  krypton::log::SetLevel(krypton::log::Level::kWarn);
   // First: it forks, which no process with gRPC's threads can.
   if (wanted.contains("sidecars")) krypton::manager::MeasureSidecars(2'000);
   if (wanted.contains("registry")) krypton::manager::MeasureRegistry(10'000, 5, 10, 300);

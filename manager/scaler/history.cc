@@ -10,24 +10,24 @@ History::History(Duration window)
 
 void History::Add(TimePoint now, double demand, int wanted) {
   const int64_t number = StepOf(now);
-  while (!steps_.empty() && steps_.front().number < number - window_steps_) {
-    steps_.erase(steps_.begin());
-  }
-  if (!steps_.empty() && steps_.back().number >= number) {
-    Step& last = steps_.back();
+  if (used_ > 0 && Back(0).number >= number) {
+    Step& last = steps_[newest_];
     last.demand_sum += static_cast<float>(demand);
     last.samples += 1;
     last.wanted = std::max(last.wanted, wanted);
     return;
   }
-  steps_.push_back({number, static_cast<float>(demand), 1, wanted});
+  steps_.resize(kSteps);
+  newest_ = (newest_ + 1) % kSteps;
+  steps_[newest_] = {number, static_cast<float>(demand), 1, wanted};
+  used_ = std::min(used_ + 1, kSteps);
 }
 
 int History::HighestWanted(TimePoint now) const {
   const int64_t oldest = StepOf(now) - window_steps_;
   int highest = 0;
-  for (const Step& step : steps_) {
-    if (step.number >= oldest) highest = std::max(highest, step.wanted);
+  for (size_t age = 0; age < used_ && Back(age).number >= oldest; ++age) {
+    highest = std::max(highest, Back(age).wanted);
   }
   return highest;
 }
@@ -37,9 +37,10 @@ double History::MeanDemand(TimePoint from, TimePoint now, double demand_now) con
   int count = 1;
   const int64_t first = StepOf(from);
   const int64_t last = StepOf(now);
-  for (auto step = steps_.rbegin(); step != steps_.rend() && step->number > first; ++step) {
-    if (step->number >= last) continue;
-    sum += step->demand_sum / static_cast<float>(step->samples);
+  for (size_t age = 0; age < used_ && Back(age).number > first; ++age) {
+    const Step& step = Back(age);
+    if (step.number >= last) continue;
+    sum += step.demand_sum / static_cast<float>(step.samples);
     ++count;
   }
   return sum / count;

@@ -22,8 +22,8 @@ class History {
   int HighestWanted(TimePoint now) const;
   // The mean demand since `from`, together with `demand_now` as one more step.
   double MeanDemand(TimePoint from, TimePoint now, double demand_now) const;
-  void Clear() { steps_.clear(); }
-  size_t size() const { return steps_.size(); }
+  void Clear() { used_ = 0; }
+  size_t size() const { return used_; }
 
  private:
   struct Step {
@@ -32,13 +32,18 @@ class History {
     int32_t samples;
     int32_t wanted;
   };
-  static constexpr int kSteps = 64;
+  static constexpr size_t kSteps = 64;
 
   int64_t StepOf(TimePoint at) const { return at.time_since_epoch() / step_; }
+  // The newest is 0.
+  const Step& Back(size_t age) const { return steps_[(newest_ + kSteps - age) % kSteps]; }
 
   Duration step_;
   int64_t window_steps_;
-  std::vector<Step> steps_;  // The oldest first.
+  // A ring; empty until the first step, since most resources sleep.
+  std::vector<Step> steps_;
+  size_t newest_ = 0;
+  size_t used_ = 0;
 };
 
 }  // namespace krypton::scaler

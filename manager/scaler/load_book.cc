@@ -21,7 +21,7 @@ void LoadBook::SetReplicas(const std::vector<NamedReplica>& replicas, bool known
   known_before_ = known_before_ || (known_before && !replicas.empty());
 }
 
-void LoadBook::ReportReplica(absl::string_view instance, SourcePtr source, double in_flight,
+void LoadBook::ReportReplica(absl::string_view instance, TimePoint now, double in_flight,
                              TimePoint last_active) {
   auto found = replicas_.find(instance);
   if (found == replicas_.end()) {
@@ -31,9 +31,17 @@ void LoadBook::ReportReplica(absl::string_view instance, SourcePtr source, doubl
     found = replicas_.try_emplace(std::string(instance)).first;
   }
   Replica& replica = found->second;
-  replica.source = std::move(source);
   replica.in_flight = in_flight;
   replica.last_active = std::max(replica.last_active, last_active);
+  TouchReplica(instance, now);
+}
+
+void LoadBook::TouchReplica(absl::string_view instance, TimePoint now) {
+  const auto found = replicas_.find(instance);
+  if (found == replicas_.end()) return;
+  Source& heard = found->second.heard;
+  if (!found->second.reported() || IsExpired(heard, now)) heard.first_seen = now;
+  heard.last_seen = now;
 }
 
 void LoadBook::ReportQueue(absl::string_view gateway, SourcePtr source, int waiting,
@@ -59,20 +67,20 @@ Load LoadBook::Sum(TimePoint now, TimePoint settled_since) {
     if (now - queue.source->last_seen > settings_.silent_after) load.silent_sources += 1;
   }
   for (const auto& [instance, replica] : replicas_) {
-    const bool silent_for_good = replica.source == nullptr || IsExpired(*replica.source, now);
+    const bool lost = IsLost(replica, now);
     if (!replica.named) {
-      any_expired = any_expired || silent_for_good;
+      any_expired = any_expired || lost;
       continue;
     }
     load.last_active = std::max(load.last_active, replica.last_active);
     if (replica.known_before && settled_since != TimePoint::max() &&
-        (replica.source == nullptr || replica.source->first_seen > settled_since)) {
+        (!replica.reported() || replica.heard.first_seen > settled_since)) {
       load.unsettled = true;
     }
-    if (silent_for_good) continue;
+    if (lost) continue;
     load.sources += 1;
     if (!replica.draining) load.in_flight += replica.in_flight;
-    if (now - replica.source->last_seen > settings_.silent_after) load.silent_sources += 1;
+    if (now - replica.heard.last_seen > settings_.silent_after) load.silent_sources += 1;
   }
   if (any_expired) Expire(now);
   if (load.demand() > 0) load.last_active = now;
@@ -83,12 +91,14 @@ bool LoadBook::IsExpired(const Source& source, TimePoint now) const {
   return now - source.last_seen > settings_.expire_after;
 }
 
+bool LoadBook::IsLost(const Replica& replica, TimePoint now) const {
+  return !replica.reported() || IsExpired(replica.heard, now);
+}
+
 void LoadBook::Expire(TimePoint now) {
   absl::erase_if(gateways_, [&](const auto& item) { return IsExpired(*item.second.source, now); });
-  absl::erase_if(replicas_, [&](const auto& item) {
-    const Replica& replica = item.second;
-    return !replica.named && (replica.source == nullptr || IsExpired(*replica.source, now));
-  });
+  absl::erase_if(replicas_,
+                 [&](const auto& item) { return !item.second.named && IsLost(item.second, now); });
 }
 
 int LoadBook::replicas() const {

@@ -14,7 +14,7 @@
 
 namespace krypton::scaler {
 
-// A sidecar or a gateway, for as long as it is known.
+// When a gateway was heard, or a sidecar.
 struct Source {
   TimePoint first_seen;
   TimePoint last_seen;
@@ -43,8 +43,10 @@ class LoadBook {
   void SetReplicas(const std::vector<NamedReplica>& replicas, bool known_before);
 
   // What a sidecar says. `last_active` of its requests and of the bytes on its streams.
-  void ReportReplica(absl::string_view instance, SourcePtr source, double in_flight,
+  void ReportReplica(absl::string_view instance, TimePoint now, double in_flight,
                      TimePoint last_active);
+  // A sidecar says that nothing has changed.
+  void TouchReplica(absl::string_view instance, TimePoint now);
   // What a gateway says; nothing waiting and nothing in flight removes it.
   void ReportQueue(absl::string_view gateway, SourcePtr source, int waiting, int in_flight);
 
@@ -61,7 +63,10 @@ class LoadBook {
 
  private:
   struct Replica {
-    SourcePtr source;  // Null: has not reported yet.
+    bool reported() const { return heard.last_seen != TimePoint{}; }
+
+    // Here and not behind a pointer, as a gateway's: a tick looks at all of them.
+    Source heard{};
     double in_flight = 0;
     TimePoint last_active{};
     bool named = false;  // By the registry.
@@ -75,6 +80,8 @@ class LoadBook {
   };
 
   bool IsExpired(const Source& source, TimePoint now) const;
+  // Does not report, or not any more.
+  bool IsLost(const Replica& replica, TimePoint now) const;
   void Expire(TimePoint now);
 
   Settings settings_;

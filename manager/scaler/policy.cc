@@ -43,9 +43,9 @@ Verdict Downward(const ScalingSpec& spec, const Load& load, const History& histo
   if (spec.serverless && idle && now - load.last_active >= spec.scale_to_zero_after) {
     return {spec.floor, spec.floor == 0 ? v1::SCALING_RULE_IDLE : v1::SCALING_RULE_MIN_REPLICAS};
   }
+  if (wanted >= previous) return {previous, v1::SCALING_RULE_DEMAND};
   const int highest = std::max(wanted, history.HighestWanted(now));
   if (spec.serverless && highest < 1) return {1, v1::SCALING_RULE_COOLING_DOWN};
-  if (wanted >= previous) return {highest, v1::SCALING_RULE_DEMAND};
   return {highest, v1::SCALING_RULE_STABLE_WINDOW};
 }
 

@@ -79,7 +79,7 @@ struct Scaler::Subject {
 struct Scaler::Reporter {
   std::shared_ptr<Source> source = std::make_shared<Source>();
   uint64_t stream = 0;
-  // Where something waits at this gateway.
+  // Where something waits at this gateway; of a sidecar, what it is a replica of.
   resource::KeySet keys;
 };
 
@@ -197,22 +197,33 @@ void Scaler::OnLoad(const manager::LoadSource& source, const v1::ReportRequest& 
   const TimePoint now = clock_.now();
   Reporter* reporter = ReporterOf(source, now);
   if (reporter == nullptr) return;
-  for (const v1::ReplicaLoad& load : report.replicas()) TakeReplica(load, *reporter, now);
+  if (source.kind == v1::REPORTER_KIND_SIDECAR) {
+    for (const v1::ReplicaLoad& load : report.replicas()) TakeReplica(load, *reporter, now);
+    if (report.replicas().empty()) Touch(source, *reporter, now);
+    return;
+  }
   if (first) DropQueues(report, source.instance, *reporter);
   for (const v1::QueueLoad& load : report.queues()) {
     TakeQueue(load, source.instance, *reporter, now);
   }
 }
 
-void Scaler::TakeReplica(const v1::ReplicaLoad& load, const Reporter& reporter, TimePoint now) {
+void Scaler::TakeReplica(const v1::ReplicaLoad& load, Reporter& reporter, TimePoint now) {
   Subject* subject = SubjectOf(load.key());
   if (subject == nullptr) return;
   const TimePoint last_active = load.has_last_activity()
                                     ? Localize(load.last_activity(), now, clock_.wall())
                                     : TimePoint::min();
-  subject->book.ReportReplica(load.instance(), reporter.source, load.in_flight() + load.parked(),
-                              last_active);
+  subject->book.ReportReplica(load.instance(), now, load.in_flight() + load.parked(), last_active);
+  reporter.keys = {load.key()};
   active_.insert(subject);
+}
+
+void Scaler::Touch(const manager::LoadSource& source, const Reporter& reporter, TimePoint now) {
+  for (const v1::ResourceKey& key : reporter.keys) {
+    const auto found = subjects_.find(key);
+    if (found != subjects_.end()) found->second->book.TouchReplica(source.instance, now);
+  }
 }
 
 void Scaler::TakeQueue(const v1::QueueLoad& load, const std::string& gateway, Reporter& reporter,

@@ -64,7 +64,10 @@ class Scaler : public manager::LoadListener {
   // Null: the stream was overtaken by a newer one, or there are too many sources.
   Reporter* ReporterOf(const manager::LoadSource& source, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TakeReplica(const v1::ReplicaLoad& load, const Reporter& reporter, TimePoint now)
+  void TakeReplica(const v1::ReplicaLoad& load, Reporter& reporter, TimePoint now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A sidecar's report that says nothing but that it is there.
+  void Touch(const manager::LoadSource& source, const Reporter& reporter, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeQueue(const v1::QueueLoad& load, const std::string& gateway, Reporter& reporter,
                  TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
