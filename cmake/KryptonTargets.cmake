@@ -30,10 +30,13 @@ function(krypton_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  set(environment "KRYPTON_SOURCE_DIR=${CMAKE_SOURCE_DIR};KRYPTON_BINARY_DIR=${CMAKE_BINARY_DIR}/bin")
+  # gtest_discover_tests splits lists in its properties, so ENVIRONMENT could hold one variable only;
+  # the emulator is a prefix of the command line, for the discovery and for the tests.
+  set(launcher ${CMAKE_COMMAND} -E env KRYPTON_SOURCE_DIR=${CMAKE_SOURCE_DIR}
+    KRYPTON_BINARY_DIR=${CMAKE_BINARY_DIR}/bin)
   if(KRYPTON_SANITIZER MATCHES thread)
-    string(APPEND environment ";TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
+    list(APPEND launcher TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120
-    ENVIRONMENT "${environment}")
+  set_target_properties(${name} PROPERTIES CROSSCOMPILING_EMULATOR "${launcher}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
 endfunction()
