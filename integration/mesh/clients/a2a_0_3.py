@@ -1,6 +1,6 @@
-"""The official A2A SDK 0.3 against an agent's URL: card, a message, a streamed message, its task.
+"""The official A2A SDK 0.3 against agents' URLs: card, a message, a streamed message; of the first, its task.
 
-Prints one JSON object. Runs in the tests' legacy virtual environment.
+Prints one JSON object a URL. Runs in the tests' legacy virtual environment.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ def words_of(parts):
     return [part.root.text for part in parts]
 
 
-async def talk(url):
+async def talk(url, with_task):
     seen = {"words": []}
     async with httpx.AsyncClient(timeout=60) as http:
         card = await A2ACardResolver(http, url).get_agent_card()
@@ -37,10 +37,11 @@ async def talk(url):
                 seen["words"] += words_of(update.artifact.parts)
             elif update is not None:
                 seen["state"] = update.status.state.value
-        if "--task" in sys.argv:
+        if with_task:
             found = await client.get_task(TaskQueryParams(id=task.id))
             seen["task"] = isinstance(found, Task) and found.id == task.id
     return seen
 
 
-print(json.dumps(asyncio.run(talk(sys.argv[1]))))
+for number, url in enumerate(sys.argv[1:]):
+    print(json.dumps(asyncio.run(talk(url, with_task=number == 0))))

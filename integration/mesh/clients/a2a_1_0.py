@@ -1,6 +1,6 @@
-"""The official A2A SDK 1.x against an agent's URL: card, a message, a streamed message, its task.
+"""The official A2A SDK 1.x against agents' URLs: card, a message, a streamed message; of the first, its task.
 
-Prints one JSON object. Runs in the tests' main virtual environment.
+Prints one JSON object a URL. Runs in the tests' main virtual environment.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ def request(text):
     return SendMessageRequest(message=new_text_message(text, role=Role.ROLE_USER))
 
 
-async def talk(url):
+async def talk(url, with_task):
     seen = {"words": []}
     async with httpx.AsyncClient(timeout=60) as http:
         client = await create_client(url, ClientConfig(streaming=False, httpx_client=http))
@@ -34,9 +34,10 @@ async def talk(url):
                 seen["words"] += [part.text for part in event.artifact_update.artifact.parts]
             elif kind == "status_update":
                 seen["state"] = event.status_update.status.state
-        if "--task" in sys.argv:
+        if with_task:
             seen["task"] = (await client.get_task(GetTaskRequest(id=task))).id == task
     return seen
 
 
-print(json.dumps(asyncio.run(talk(sys.argv[1]))))
+for number, url in enumerate(sys.argv[1:]):
+    print(json.dumps(asyncio.run(talk(url, with_task=number == 0))))

@@ -1,6 +1,5 @@
-"""The official MCP SDK 1.x against a server's URL: usage mcp_1.py URL [ROUNDS].
-
-Prints one JSON object. Runs in the tests' legacy virtual environment.
+"""The official MCP SDK 1.x against servers' URLs. Prints one JSON object a URL.
+ Runs in the tests' legacy virtual environment.
 """
 
 import asyncio
@@ -17,10 +16,11 @@ async def talk(url, rounds):
         async with streamable_http_client(url) as (read, write, _), ClientSession(read, write) as session:
             seen["version"] = (await session.initialize()).protocolVersion
             seen["tools"] = sorted(tool.name for tool in (await session.list_tools()).tools)
-            result = await session.call_tool("add", {"a": round, "b": 3})
-            seen["sums"].append(result.content[0].text)
+            for b in (3, 4):
+                result = await session.call_tool("add", {"a": round, "b": b})
+                seen["sums"].append(result.content[0].text)
     return seen
 
 
-rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-print(json.dumps(asyncio.run(talk(sys.argv[1], rounds))))
+for url in sys.argv[1:]:
+    print(json.dumps(asyncio.run(talk(url, rounds=2))))

@@ -1,6 +1,6 @@
-"""The official MCP SDK 2.x against a server's URL: usage mcp_2.py URL auto|legacy|2026-07-28 [ROUNDS].
+"""The official MCP SDK 2.x against servers' URLs: usage mcp_2.py MODE,... URL...
 
-Prints one JSON object. Runs in the tests' main virtual environment.
+A mode is auto, legacy or 2026-07-28; each is tried with each URL. Prints one JSON object for each. Runs in the tests' main virtual environment.
 """
 
 import asyncio
@@ -16,10 +16,12 @@ async def talk(url, mode, rounds):
         async with Client(url, mode=mode) as client:
             seen["version"] = client.protocol_version
             seen["tools"] = sorted(tool.name for tool in (await client.list_tools()).tools)
-            result = await client.call_tool("add", {"a": round, "b": 3})
-            seen["sums"].append(result.content[0].text)
+            for b in (3, 4):
+                result = await client.call_tool("add", {"a": round, "b": b})
+                seen["sums"].append(result.content[0].text)
     return seen
 
 
-rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-print(json.dumps(asyncio.run(talk(sys.argv[1], sys.argv[2], rounds))))
+for url in sys.argv[2:]:
+    for mode in sys.argv[1].split(","):
+        print(json.dumps(asyncio.run(talk(url, mode, rounds=2))))
