@@ -99,6 +99,8 @@ void AddArguments(const Server::Settings& settings, grpc::ServerBuilder& builder
   builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_HPACK_TABLE_SIZE_DECODER, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_HPACK_TABLE_SIZE_ENCODER, 0);
   builder.SetMaxReceiveMessageSize(settings.max_receive_bytes);
   grpc::ResourceQuota quota("krypton");
   quota.Resize(settings.memory_quota_bytes);

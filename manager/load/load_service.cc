@@ -163,7 +163,7 @@ class LoadServiceImpl::Stream
     ++sequence_;
     for (LoadListener* listener : state_->listeners) listener->OnLoad(source_, request_, first);
     Acknowledge(sequence_);
-    request_.Clear();
+    request_ = v1::ReportRequest();  // Clear would keep its memory, in each of thousands of streams.
     StartRead(&request_);
   }
 
