@@ -1,6 +1,9 @@
 #include "cli/addresses.h"
 
+#include <signal.h>
+
 #include <boost/json.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -18,13 +21,22 @@ std::string Environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
-// ready[component][kind], or empty.
+// A `krypton up` that was killed leaves its file behind.
+bool Lives(const boost::json::object& component) {
+  const auto* pid = component.if_contains("pid");
+  const auto* number = pid != nullptr ? pid->if_int64() : nullptr;
+  if (number == nullptr || *number <= 0) return false;
+  return kill(static_cast<pid_t>(*number), 0) == 0 || errno == EPERM;
+}
+
+// ready[component][kind], or empty when it is not there or not of a process that lives.
 std::string Find(const boost::json::value& ready, std::string_view component,
                  std::string_view kind) {
   const auto* root = ready.if_object();
   const auto* found = root != nullptr ? root->if_contains(component) : nullptr;
   const auto* object = found != nullptr ? found->if_object() : nullptr;
-  const auto* address = object != nullptr ? object->if_contains(kind) : nullptr;
+  if (object == nullptr || !Lives(*object)) return "";
+  const auto* address = object->if_contains(kind);
   const auto* text = address != nullptr ? address->if_string() : nullptr;
   return text != nullptr ? std::string(*text) : "";
 }

@@ -18,7 +18,9 @@ class AddressesTest : public ::testing::Test {
 };
 
 TEST_F(AddressesTest, WhatIsGivenWins) {
-  Write(R"({"control_plane":{"grpc":"127.0.0.1:1"},"gateway":{"http":"127.0.0.1:2"}})");
+  const std::string pid = std::to_string(getpid());
+  Write(R"({"control_plane":{"pid":)" + pid + R"(,"grpc":"127.0.0.1:1"},"gateway":{"pid":)" + pid +
+        R"(,"http":"127.0.0.1:2"}})");
   const Addresses found = FindAddresses({"a:1", ""}, path_);
   EXPECT_EQ(found.control_plane, "a:1");
   EXPECT_EQ(found.gateway, "127.0.0.1:2");
@@ -28,6 +30,12 @@ TEST_F(AddressesTest, WithoutAFileTheDesignsPortsAreMeant) {
   const Addresses found = FindAddresses({}, path_ + ".none");
   EXPECT_EQ(found.control_plane, "127.0.0.1:7090");
   EXPECT_EQ(found.gateway, "127.0.0.1:8080");
+}
+
+TEST_F(AddressesTest, AFileOfProcessesThatAreGoneIsNone) {
+  // Above the kernel's highest process id.
+  Write(R"({"gateway":{"pid":2000000000,"http":"127.0.0.1:2"}})");
+  EXPECT_EQ(FindAddresses({}, path_).gateway, "127.0.0.1:8080");
 }
 
 TEST_F(AddressesTest, AFileThatIsDamagedIsNone) {
