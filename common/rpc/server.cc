@@ -131,7 +131,7 @@ Server::Server(Settings settings, std::vector<grpc::Service*> services)
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     // Links the health service's description in, for reflection.
-    grpc::health::v1::HealthCheckRequest::default_instance();
+    google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   });
 }
 
