@@ -171,13 +171,20 @@ def test_what_is_deleted_leaves_nothing(mesh):
     assert answer.status == 404
 
 
+def uid_of(mesh, name):
+    items = mesh.get("control_plane", f"/v1/agents?q=default/{name}", "http")["items"]
+    return items[0]["metadata"]["uid"] if items else None
+
+
 def test_an_agent_that_comes_back_under_its_name_is_another(mesh):
     mesh.apply("again", maxReplicas=1)
-    uid = mesh.get("control_plane", "/v1/agents/default/again", "http")["metadata"]["uid"]
+    eventually(lambda: uid_of(mesh, "again"), 2 * SLOW, "the control plane knows it")
+    uid = uid_of(mesh, "again")
     mesh.delete("again")
     eventually(lambda: mesh.route("again") is None, 2 * SLOW)
     mesh.apply("again", maxReplicas=1)
-    assert mesh.get("control_plane", "/v1/agents/default/again", "http")["metadata"]["uid"] != uid
+    # The control plane hears of it on a stream of its own.
+    eventually(lambda: uid_of(mesh, "again") not in (None, uid), 2 * SLOW, "another uid")
     assert mesh.call("again", "/pid").status == 200
 
 

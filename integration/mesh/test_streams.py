@@ -117,9 +117,11 @@ def test_a_client_that_leaves_a_stream_is_seen_by_the_agent(mesh):
     mesh.wait_replicas("gone", 1)
     stream = open_stream(mesh.http, path("default", "gone", "/standing"))
     stream.close()
+    eventually(lambda: " gone=1" in mesh.call("gone", "/counters").text, 3 * SLOW, "the stream")
     hold = Connection(mesh.http)
     hold.send(request("POST", path("default", "gone", "/hold"), body=b"x", host=mesh.http))
-    eventually(lambda: mesh.route("gone")["inFlight"] == 1, 5 * SLOW, "in flight")
+    eventually(lambda: " in_flight=2 " in mesh.call("gone", "/counters").text, 5 * SLOW,
+               "the agent has the call")
     hold.close()
     eventually(lambda: " gone=2" in mesh.call("gone", "/counters").text, 3 * SLOW, "both are seen to go")
     mesh.delete("gone")
