@@ -1,5 +1,6 @@
 """A call at every millisecond around the switch to zero, 500 times: none waits longer than one cold start."""
 
+import re
 import threading
 import time
 
@@ -26,18 +27,17 @@ def test_calls_around_the_switch_to_zero(mesh):
         thread.join()
     assert all(r.status == 200 for r in cold)
     switch = measure_switch(mesh, names[0])
-    results = []
+    results = []  # (offset in ms, status, seconds, seconds of the cold start that it waited for)
 
     def around(first):
         # Each agent has its share of the offsets: -250 ms to 249 ms, each once.
         for offset in range(first - CALLS // 2, CALLS // 2, AGENTS):
-            connection = http.Connection(mesh.http, 30 * SLOW)
-            with connection:
+            with http.Connection(mesh.http, 30 * SLOW) as connection:
                 wait_until(last[first] + switch + offset / 1000)
                 began = time.monotonic()
                 answer = connection.call("GET", http.path("default", names[first], "/pid"), host=mesh.http)
                 last[first] = time.monotonic()
-                results.append((offset, answer.status, last[first] - began))
+                results.append((offset, answer.status, last[first] - began, cold_start_of(answer)))
 
     for name in names:
         assert mesh.call(name, "/pid").status == 200
@@ -48,10 +48,18 @@ def test_calls_around_the_switch_to_zero(mesh):
     for thread in threads:
         thread.join()
     assert len(results) == CALLS
-    assert {status for _, status, _ in results} == {200}, [r for r in results if r[1] != 200]
-    # Twice: as many processes end at the same time, on the same cores.
-    limit = max(0.5, 2 * max(r.seconds for r in cold)) * SLOW
-    assert not [r for r in results if r[2] > limit], (limit, sorted(r[2] for r in results)[-10:])
+    assert {status for _, status, _, _ in results} == {200}, [r for r in results if r[1] != 200]
+    assert sum(start > 0 for *_, start in results) > CALLS // 20, "some calls came to an agent that slept"
+    # What a call may wait beside its cold start: as long as a start took when nothing ended, for as many
+    # processes end at the same time on the same cores.
+    margin = max(0.5 * SLOW, max(r.seconds for r in cold))
+    late = [r for r in results if r[2] > r[3] + margin]
+    assert not late, (margin, late)
+
+
+def cold_start_of(answer):
+    """Seconds of all stages of the start that the call waited for, by `Server-Timing`; 0: it did not."""
+    return sum(map(float, re.findall(r";dur=([0-9.]+)", answer.header("server-timing", "")))) / 1000
 
 
 def wait_until(moment):

@@ -17,7 +17,7 @@ def eventually(condition, timeout=10.0, what=None, every=0.01):
         except Exception as error:  # Shown below; a condition may ask what is not there yet.
             seen = error
         if time.monotonic() > end:
-            name = what or getattr(condition, "__name__", "condition")
+            name = what() if callable(what) else what or getattr(condition, "__name__", "condition")
             raise AssertionError(f"not within {timeout} s: {name}; seen last: {seen!r}")
         time.sleep(every)
 
