@@ -99,7 +99,7 @@ def held_memory(subjects, load, kind, target, count):
     for name, subject in subjects.all.items():
         if not subject.processes or name in ("nginx+nginx", "go+queue-proxy"):
             continue
-        load.hold(subject, kind, target, 4, lambda: None, seconds=0.3)
+        load.hold(subject, kind, target, 4, lambda: None, seconds=2.2)  # Two events, two reports.
         before = subject.resident_kib()
         during = load.hold(subject, kind, target, count, subject.resident_kib)
         figures[name] = (during - before) * 1024 / count
