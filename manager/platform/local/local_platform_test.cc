@@ -298,6 +298,7 @@ TEST_F(LocalPlatformTest, RemovingTheManifestRemovesEverything) {
 }
 
 TEST_F(LocalPlatformTest, ASidecarThatDoesNotAnswerIsNoticed) {
+  settings_.max_drain = std::chrono::seconds(1);
   const Replica replica = RunOne(Serve(), "  startupTimeout: 2s\n");
   int sidecar = 0;
   for (const int pid : Processes()) {

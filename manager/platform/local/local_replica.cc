@@ -167,7 +167,10 @@ void LocalReplica::OnState(v1::EndpointState state) {
 
 void LocalReplica::Confirm() {
   if (phase_ != ReplicaPhase::kRunning && phase_ != ReplicaPhase::kStarting) return;
-  if (link_ == nullptr || probe_ != nullptr) return;
+  if (link_ == nullptr) return;
+  // What a probe under way has heard may be older than the reason for this one.
+  confirm_again_ = probe_ != nullptr;
+  if (probe_ != nullptr) return;
   probe_ = std::make_unique<Probe>(context_.loop, folder(), kProbeTimeout, [this](bool ready) {
     const std::unique_ptr<Probe> done = std::move(probe_);
     if (!ready && phase_ == ReplicaPhase::kRunning) {
@@ -177,6 +180,7 @@ void LocalReplica::Confirm() {
       SetPhase(ReplicaPhase::kRunning);
     }
     events_.on_change();
+    if (confirm_again_) Confirm();
   });
 }
 

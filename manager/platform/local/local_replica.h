@@ -95,6 +95,7 @@ class LocalReplica {
   Events events_;
   std::unique_ptr<SupervisorLink> link_;
   std::unique_ptr<Probe> probe_;
+  bool confirm_again_ = false;
   const bool adopted_ = false;
   bool started_ = false;
   ReplicaPhase phase_ = ReplicaPhase::kStarting;

@@ -1,12 +1,12 @@
 // Where the logs of each resource's replicas are: written by the loop's thread, read by any.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "common/resource/key.h"
 
 namespace krypton::platform {
@@ -28,7 +28,7 @@ class LogDirectory {
   std::optional<std::vector<LogSource>> Get(const v1::ResourceKey& key) const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   resource::KeyMap<std::vector<LogSource>> sources_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -48,7 +48,7 @@ void LocalLogStream::FindSources() {
 }
 
 absl::StatusOr<LogBatch> LocalLogStream::Read(size_t max_bytes) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   FindSources();
   // From the one after the last, so that a loud replica does not drown the others.
   std::vector<std::string> order;
@@ -74,7 +74,7 @@ absl::StatusOr<LogBatch> LocalLogStream::Read(size_t max_bytes) {
 }
 
 bool LocalLogStream::Readable() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   FindSources();
   bool open = false;
   for (auto& [instance, source] : sources_) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -73,7 +74,7 @@ class LocalLogStream : public LogStream {
   const v1::ResourceKey key_;
   const LogOptions options_;
   const WaitFor wait_for_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
   std::map<std::string, Source> sources_ ABSL_GUARDED_BY(mutex_);
   // The instance that was read last: each has its turn.
   std::string last_ ABSL_GUARDED_BY(mutex_);

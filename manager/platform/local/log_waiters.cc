@@ -15,7 +15,7 @@ std::function<void()> LogWaiters::Add(std::function<bool()> check, std::function
   waiter->check = std::move(check);
   waiter->ready = std::move(ready);
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     if (!closed_) {
       if (waiters_.empty()) loop_.Post([self = shared_from_this()] { self->Look(); });
       waiters_.push_back(waiter);
@@ -30,7 +30,7 @@ std::function<void()> LogWaiters::Add(std::function<bool()> check, std::function
 void LogWaiters::Look() {
   std::list<std::shared_ptr<Waiter>> waiters;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     waiters = waiters_;
   }
   for (const auto& waiter : waiters) {
@@ -39,7 +39,7 @@ void LogWaiters::Look() {
     waiter->done = true;
     waiter->ready();
   }
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   waiters_.remove_if([](const auto& waiter) { return waiter->done.load(); });
   if (waiters_.empty() || closed_) return;
   loop_.After(kInterval, [self = shared_from_this()] { self->Look(); });
@@ -48,7 +48,7 @@ void LogWaiters::Look() {
 void LogWaiters::Close() {
   std::list<std::shared_ptr<Waiter>> waiters;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     closed_ = true;
     waiters.swap(waiters_);
   }

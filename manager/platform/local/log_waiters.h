@@ -9,7 +9,6 @@
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "manager/platform/local/loop.h"
 
 namespace krypton::platform {
@@ -36,7 +35,7 @@ class LogWaiters : public std::enable_shared_from_this<LogWaiters> {
   void Look();
 
   Loop& loop_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
   std::list<std::shared_ptr<Waiter>> waiters_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -26,7 +26,7 @@ Loop::~Loop() {
 
 void Loop::Post(std::function<void()> task) {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     posted_.push_back(std::move(task));
     if (posted_.size() > 1) return;
   }
@@ -41,7 +41,7 @@ void Loop::Stop() {
 void Loop::RunPosted() {
   std::vector<std::function<void()>> tasks;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     tasks.swap(posted_);
   }
   for (auto& task : tasks) {

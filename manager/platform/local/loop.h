@@ -8,12 +8,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace krypton::platform {
 
@@ -56,7 +56,7 @@ class Loop {
   std::unordered_map<int, std::shared_ptr<std::function<void()>>> watched_;
   std::map<Deadline, std::function<void()>> timers_;
   std::unordered_map<TimerId, Clock::time_point> deadlines_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
   std::vector<std::function<void()>> posted_ ABSL_GUARDED_BY(mutex_);
 };
 

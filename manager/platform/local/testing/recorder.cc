@@ -9,40 +9,40 @@
 namespace krypton::platform::testing {
 
 void Recorder::OnResource(std::shared_ptr<const resource::Resource> resource) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   resources_[resource::ToString(resource->key())] = std::move(resource);
 }
 
 void Recorder::OnResourceDeleted(const v1::ResourceKey& key) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   resources_.erase(resource::ToString(key));
 }
 
 void Recorder::OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) {
   if (on_replicas) on_replicas(key, replicas);
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const Replica& replica : replicas) instances_.insert(replica.instance);
   replicas_[resource::ToString(key)] = std::move(replicas);
 }
 
 void Recorder::OnManifestProblems(std::vector<v1::ManifestProblem> problems) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   problems_ = std::move(problems);
 }
 
 void Recorder::OnSynced() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   synced_ = true;
 }
 
 std::shared_ptr<const resource::Resource> Recorder::resource(const std::string& name) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = resources_.find(name);
   return found == resources_.end() ? nullptr : found->second;
 }
 
 std::vector<Replica> Recorder::replicas(const std::string& name) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = replicas_.find(name);
   return found == replicas_.end() ? std::vector<Replica>() : found->second;
 }
@@ -56,17 +56,17 @@ std::vector<Replica> Recorder::replicas(const std::string& name, ReplicaPhase ph
 }
 
 std::vector<v1::ManifestProblem> Recorder::problems() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   return problems_;
 }
 
 bool Recorder::synced() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   return synced_;
 }
 
 std::set<std::string> Recorder::instances() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   return instances_;
 }
 
@@ -76,7 +76,7 @@ bool Recorder::Wait(const std::function<bool()>& condition) const {
     if (condition()) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [name, resource] : resources_) {
     std::cerr << "resource " << name << " generation " << resource->generation() << "\n";
   }

@@ -4,11 +4,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "common/resource/resource.h"
 #include "manager/platform/platform.h"
 
@@ -40,7 +40,7 @@ class Recorder : public PlatformListener {
   bool Wait(const std::function<bool()>& condition) const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const resource::Resource>> resources_;
   std::map<std::string, std::vector<Replica>> replicas_;
   std::vector<v1::ManifestProblem> problems_;
