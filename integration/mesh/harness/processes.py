@@ -4,7 +4,9 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -152,3 +154,31 @@ class _Stopped:
             os.kill(self.pid, signal.SIGCONT)
         except ProcessLookupError:
             pass
+
+
+def listener_of(address):
+    """The process that listens on `127.0.0.1:PORT`, by /proc/net/tcp; None when nobody does."""
+    host, _, port = address.rpartition(":")
+    packed = int.from_bytes(socket.inet_aton(host or "127.0.0.1"), sys.byteorder)
+    wanted = {f"{packed:08X}:{int(port):04X}", f"00000000:{int(port):04X}"}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[1] in wanted and row[3] == "0A"}
+    for fd in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(fd) in inodes:
+                return int(fd.parts[2])
+        except OSError:
+            continue
+    return None
+
+
+def is_ours(pid):
+    """`pid` descends from this process: as a subreaper it is the parent of every orphan of its own."""
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False
