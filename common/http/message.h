@@ -65,6 +65,8 @@ class Fields {
     fields_.push_back({name, value, Identify(name)});
   }
   void Clear() { fields_.clear(); }
+  // Room for exactly so many, where there is less: a long stream keeps its heads.
+  void Reserve(size_t count) { fields_.reserve(count); }
 
  private:
   std::vector<Field> fields_;

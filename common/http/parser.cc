@@ -2,6 +2,7 @@
 
 #include <llhttp.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/http/guard.h"
@@ -121,6 +122,8 @@ llhttp_errno_t Run(llhttp_t& parser, llhttp_type_t type, std::string_view bytes,
                    size_t first_line_end, Spans& spans) {
   llhttp_init(&parser, type, &Settings());
   parser.data = &spans;
+  const auto lines = static_cast<size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  spans.fields.Reserve(std::min(lines, static_cast<size_t>(spans.max_fields)));
   spans.line_end = bytes.data() + first_line_end + 2;
   spans.end = bytes.data() + bytes.size();
   return llhttp_execute(&parser, bytes.data(), bytes.size());
