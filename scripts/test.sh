@@ -16,7 +16,7 @@ run_tests() {
   ctest --preset "$preset" -j "$jobs" --no-tests=error --output-junit "$results" \
     --test-output-size-passed 20000 --test-output-size-failed 200000 --test-output-truncation head \
     "${select[@]}" || status=$?
-  [ -e "$results" ] || fail "no test is named like '$name'"
+  grep -q '<testcase' "$results" 2>/dev/null || fail "no test is named like '$name'"
   echo
   python3 "$root/scripts/summary.py" "$results"
   return "$status"
