@@ -6,8 +6,8 @@
 //
 // SIGTERM and SIGINT end in order, a second one ends the process at once with status 1. SIGPIPE and
 // SIGHUP are ignored; the limit of open files is raised to what is allowed. Handlers, not a signal
-// mask, so that children inherit nothing but the ignored SIGPIPE and SIGHUP (reset them between fork
-// and exec). Tells systemd READY=1 and STOPPING=1 when NOTIFY_SOCKET is set. One a process.
+// mask, so that children inherit nothing but the ignored SIGPIPE and SIGHUP (reset them between
+// fork and exec). Tells systemd READY=1 and STOPPING=1 when NOTIFY_SOCKET is set. One a process.
 #pragma once
 
 #include <functional>

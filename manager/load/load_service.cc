@@ -163,7 +163,8 @@ class LoadServiceImpl::Stream
     ++sequence_;
     for (LoadListener* listener : state_->listeners) listener->OnLoad(source_, request_, first);
     Acknowledge(sequence_);
-    request_ = v1::ReportRequest();  // Clear would keep its memory, in each of thousands of streams.
+    request_ =
+        v1::ReportRequest();  // Clear would keep its memory, in each of thousands of streams.
     StartRead(&request_);
   }
 
