@@ -57,12 +57,14 @@ void LoadBook::ReportQueue(absl::string_view gateway, SourcePtr source, int wait
 Load LoadBook::Sum(TimePoint now, TimePoint settled_since) {
   Load load;
   bool any_expired = false;
+  bool called = false;
   for (const auto& [gateway, queue] : gateways_) {
     if (IsExpired(*queue.source, now)) {
       any_expired = true;
       continue;
     }
     load.waiting += queue.waiting;
+    called = called || queue.in_flight > 0;
     load.sources += 1;
     if (now - queue.source->last_seen > settings_.silent_after) load.silent_sources += 1;
   }
@@ -83,7 +85,8 @@ Load LoadBook::Sum(TimePoint now, TimePoint settled_since) {
     if (now - replica.heard.last_seen > settings_.silent_after) load.silent_sources += 1;
   }
   if (any_expired) Expire(now);
-  if (load.demand() > 0) load.last_active = now;
+  // A call that has just left the queue is in flight at the gateway before its sidecar says so.
+  if (load.demand() > 0 || called) load.last_active = now;
   return load;
 }
 

@@ -47,7 +47,8 @@ class LoadBook {
                      TimePoint last_active);
   // A sidecar says that nothing has changed.
   void TouchReplica(absl::string_view instance, TimePoint now);
-  // What a gateway says; nothing waiting and nothing in flight removes it.
+  // What a gateway says; nothing waiting and nothing in flight removes it. What is in flight is no
+  // demand (the sidecars say that), but it keeps awake.
   void ReportQueue(absl::string_view gateway, SourcePtr source, int waiting, int in_flight);
 
   // All of it as of `now`; expires what is silent for too long. The load is unsettled when a

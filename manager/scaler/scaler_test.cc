@@ -165,6 +165,21 @@ TEST_F(ScalerTest, GoesToZeroAfterScaleToZeroAfterAndWakesAgain) {
   EXPECT_EQ(Desired("sleepy"), 1);
 }
 
+TEST_F(ScalerTest, ACallThatHasJustLeftTheQueueKeepsAwake) {
+  Registry("sleepy", {.serverless = true, .scale_to_zero_seconds = 1});
+  Queue("sleepy", 1);
+  Registry("sleepy", {.serverless = true, .scale_to_zero_seconds = 1}, {"r1"});
+  Load("sleepy", "r1", 0);  // It is ready; the call that waited has not reached it yet.
+  v1::ReportRequest report = QueueReport("sleepy", 0);
+  report.mutable_queues(0)->set_in_flight(1);
+  scaler_.OnLoad(Gateway("g1"), report, false);
+  Tick(5);
+  EXPECT_EQ(Desired("sleepy"), 1);
+  Queue("sleepy", 0);
+  Tick(2);
+  EXPECT_EQ(Desired("sleepy"), 0);
+}
+
 TEST_F(ScalerTest, BytesOnAStreamKeepAwakeSilenceDoesNot) {
   Registry("sleepy", {.serverless = true, .scale_to_zero_seconds = 5});
   Queue("sleepy", 1);
