@@ -116,11 +116,11 @@ TEST_F(LocalPlatformTest, AnEditRollsNewFirst) {
   const Replica old = RunOne(Serve(), "  env: [{name: VERSION, value: one}]\n");
   EXPECT_THAT(Call(old), HasSubstr("one"));
   std::atomic<bool> gap = false;
-  recorder_->on_replicas = [&](const v1::ResourceKey&, const std::vector<Replica>& replicas) {
+  recorder_->SetHook([&](const v1::ResourceKey&, const std::vector<Replica>& replicas) {
     gap = gap || std::none_of(replicas.begin(), replicas.end(), [](const Replica& replica) {
             return replica.phase == ReplicaPhase::kRunning;
           });
-  };
+  });
   WriteManifest("a.yaml", Agent("echo", Serve(), "  env: [{name: VERSION, value: two}]\n"));
   ASSERT_TRUE(Wait([&] {
     ConfirmStarting(kEcho);
@@ -131,7 +131,7 @@ TEST_F(LocalPlatformTest, AnEditRollsNewFirst) {
   EXPECT_FALSE(gap);
   EXPECT_THAT(Call(recorder_->replicas(kEcho)[0]), HasSubstr("two"));
   EXPECT_EQ(recorder_->resource(kEcho)->generation(), 2);
-  recorder_->on_replicas = nullptr;
+  recorder_->SetHook(nullptr);
 }
 
 TEST_F(LocalPlatformTest, AnEditThatProcessesWouldNotNoticeDoesNotRoll) {
@@ -256,19 +256,19 @@ TEST_F(LocalPlatformTest, NoDescendantOutlivesItsReplica) {
 TEST_F(LocalPlatformTest, DrainingWaitsForRequestsInFlight) {
   const Replica replica = RunOne(Serve());
   std::promise<void> draining;
-  recorder_->on_replicas = [&, said = false](const v1::ResourceKey&,
-                                             const std::vector<Replica>& replicas) mutable {
-    if (said || replicas.empty() || replicas[0].phase != ReplicaPhase::kDraining) return;
-    said = true;
-    draining.set_value();
-  };
+  recorder_->SetHook(
+      [&, said = false](const v1::ResourceKey&, const std::vector<Replica>& replicas) mutable {
+        if (said || replicas.empty() || replicas[0].phase != ReplicaPhase::kDraining) return;
+        said = true;
+        draining.set_value();
+      });
   auto answer = std::async(std::launch::async, [&] { return Call(replica, "/slow"); });
   ASSERT_TRUE(Wait([&] { return LogOf(replica).find("begin") != std::string::npos; }));
   SetReplicas(kEcho, 0);
   draining.get_future().wait();
   EXPECT_THAT(answer.get(), HasSubstr(replica.ref));
   ASSERT_TRUE(WaitRunning(kEcho, 0));
-  recorder_->on_replicas = nullptr;
+  recorder_->SetHook(nullptr);
 }
 
 TEST_F(LocalPlatformTest, DrainingEndsWithTheGrace) {

@@ -119,24 +119,25 @@ class LogsTest : public Machine {
 };
 
 TEST_F(LogsTest, FollowsOverRotationsToTheEnd) {
-  settings_.replica_log_bytes = 2000;
+  settings_.replica_log_bytes = 1000;
   WriteManifest("a.yaml", Agent("echo",
-                                "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo line $i; "
+                                "i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo line $i; "
                                 "sleep 0.001; done\n" +
-                                    testing::Serve()));
+                                    testing::Serve(),
+                                "  startupTimeout: 10m\n"));
   StartPlatform();
   auto stream = platform_->ReadLogs(key_, {.follow = true, .tail_lines = 10, .instance = ""});
   ASSERT_TRUE(stream.ok());
   SetReplicas(kEcho, 1);
   const auto lines =
-      Collect(**stream, [](const auto& all) { return !all.empty() && all.back() == "line 1000"; });
-  ASSERT_EQ(lines.size(), 1000u);
-  for (int i = 0; i < 1000; ++i) EXPECT_EQ(lines[i], fmt::format("line {}", i + 1));
+      Collect(**stream, [](const auto& all) { return !all.empty() && all.back() == "line 400"; });
+  ASSERT_EQ(lines.size(), 400u);
+  for (int i = 0; i < 400; ++i) EXPECT_EQ(lines[i], fmt::format("line {}", i + 1));
   // Past only.
   auto past = platform_->ReadLogs(key_, {.follow = false, .tail_lines = 2, .instance = ""});
   ASSERT_TRUE(past.ok());
   EXPECT_THAT(Collect(**past, [](const auto&) { return false; }),
-              ElementsAre("line 999", "line 1000"));
+              ElementsAre("line 399", "line 400"));
   // Removed: the follower is told that nothing will come.
   RemoveManifest("a.yaml");
   Collect(**stream, [](const auto&) { return false; });

@@ -18,8 +18,16 @@ void Recorder::OnResourceDeleted(const v1::ResourceKey& key) {
   resources_.erase(resource::ToString(key));
 }
 
+void Recorder::SetHook(OnReplicasHook hook) {
+  const std::lock_guard<std::mutex> lock(hook_mutex_);
+  hook_ = std::move(hook);
+}
+
 void Recorder::OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) {
-  if (on_replicas) on_replicas(key, replicas);
+  {
+    const std::lock_guard<std::mutex> lock(hook_mutex_);
+    if (hook_) hook_(key, replicas);
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const Replica& replica : replicas) instances_.insert(replica.instance);
   replicas_[resource::ToString(key)] = std::move(replicas);

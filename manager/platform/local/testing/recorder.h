@@ -22,8 +22,10 @@ class Recorder : public PlatformListener {
   void OnManifestProblems(std::vector<v1::ManifestProblem> problems) override;
   void OnSynced() override;
 
-  // Called on the platform's thread with each report, before it is recorded.
-  std::function<void(const v1::ResourceKey&, const std::vector<Replica>&)> on_replicas;
+  // Called on the platform's thread with each report, before it is recorded; null: not any more.
+  // When this returns, the one before is not called any more.
+  using OnReplicasHook = std::function<void(const v1::ResourceKey&, const std::vector<Replica>&)>;
+  void SetHook(OnReplicasHook hook);
 
   // All by "namespace/name".
   std::shared_ptr<const resource::Resource> resource(const std::string& name) const;
@@ -41,6 +43,9 @@ class Recorder : public PlatformListener {
 
  private:
   mutable std::mutex mutex_;
+  // Its own: the hook may ask this for what it recorded.
+  std::mutex hook_mutex_;
+  OnReplicasHook hook_;
   std::map<std::string, std::shared_ptr<const resource::Resource>> resources_;
   std::map<std::string, std::vector<Replica>> replicas_;
   std::vector<v1::ManifestProblem> problems_;
