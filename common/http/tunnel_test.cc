@@ -181,7 +181,7 @@ TEST(TunnelTest, DrainSendsCloseFramesBetweenFrames) {
     RawSocket client = proxy.Connect();
     client.Send(kUpgrade);
     EXPECT_THAT(client.ReceiveUntil("tw"), EndsWith(Frame("one") + Frame("twotwo").substr(0, 4)));
-    ASSERT_TRUE(half_sent);
+    ASSERT_TRUE(Eventually([&] { return half_sent.load(); }));
     std::thread drain([&] {
       EXPECT_TRUE(proxy.fixture.server->Drain(Clock::now(), Clock::now() + milliseconds(3'000)));
     });

@@ -88,7 +88,11 @@ class ScriptedLoadService : public v1::LoadService::CallbackService {
       StartWrite(&response_);
     }
     void OnWriteDone(bool ok) override {
-      if (ok) StartRead(&request_);
+      if (ok) {
+        StartRead(&request_);
+      } else {
+        Finish(grpc::Status::CANCELLED);
+      }
     }
     void OnDone() override {
       {
