@@ -1,6 +1,6 @@
 // Server: listens, reads and checks requests, and gives each that is acceptable to its handler.
-// Every request that is not is answered by the error table before a handler sees it. One listening
-// socket a worker (SO_REUSEPORT), so that a connection lives on one thread. Created, started,
+// Every request that is not is answered by the error table before a handler sees it. Connections
+// are handed to the workers in turn, and each lives on its one thread to its end. Created, started,
 // drained and stopped from one thread that is no worker; the Workers must outlive it and be stopped
 // after it.
 #pragma once
