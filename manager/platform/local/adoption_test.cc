@@ -121,6 +121,17 @@ TEST_F(AdoptionTest, AManifestBrokenMeanwhileLeavesTheLastGoodVersion) {
   EXPECT_EQ(Instances(), instances);
 }
 
+TEST_F(AdoptionTest, WhatAMeshWithOtherFoldersDeclaredIsNotRemembered) {
+  Run(1);
+  DropPlatform();
+  settings_.manifests = {folder_ + "/elsewhere"};
+  std::filesystem::create_directory(folder_ + "/elsewhere");
+  std::filesystem::copy(folder_ + "/manifests/a.yaml", folder_ + "/elsewhere/b.yaml");
+  StartPlatform();
+  EXPECT_TRUE(recorder_->problems().empty());
+  EXPECT_NE(recorder_->resource(kEcho), nullptr);
+}
+
 TEST_F(AdoptionTest, WhatDiedMeanwhileIsClearedAway) {
   Run(1);
   const std::vector<int> processes = Processes();

@@ -52,6 +52,13 @@ bool SameResource(const resource::Resource& a, const resource::Resource& b) {
   return a.SameSpec(b) && MessageDifferencer::Equals(a.metadata(), b.metadata());
 }
 
+// A folder of manifests holds its own files, not deeper ones; a path may be a single file.
+bool IsUnder(const std::vector<std::string>& paths, const std::string& file) {
+  const std::string folder = file.substr(0, file.rfind('/'));
+  return std::any_of(paths.begin(), paths.end(),
+                     [&](const std::string& path) { return path == file || path == folder; });
+}
+
 }  // namespace
 
 LocalPlatform::LocalPlatform(LocalSettings settings)
@@ -112,6 +119,7 @@ void LocalPlatform::Begin() {
       [this](std::vector<FileChange> changes) { OnFiles(std::move(changes)); });
   // A manifest that was broken while nobody looked leaves its last good version in force.
   for (const auto& [name, admitted] : identities_.all()) {
+    if (!IsUnder(settings_.manifests, admitted.file)) continue;  // Of a mesh with other folders.
     book_.Remember(admitted.file, admitted.resource);
     watcher_->Expect(admitted.file);
   }

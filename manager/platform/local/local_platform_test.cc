@@ -299,7 +299,7 @@ TEST_F(LocalPlatformTest, RemovingTheManifestRemovesEverything) {
 
 TEST_F(LocalPlatformTest, ASidecarThatDoesNotAnswerIsNoticed) {
   settings_.max_drain = std::chrono::seconds(1);
-  const Replica replica = RunOne(Serve(), "  startupTimeout: 2s\n");
+  const Replica replica = RunOne(Serve(), "  startupTimeout: 5s\n");
   int sidecar = 0;
   for (const int pid : Processes()) {
     const std::string command = testing::ReadAll("/proc/" + std::to_string(pid) + "/cmdline");
@@ -313,7 +313,7 @@ TEST_F(LocalPlatformTest, ASidecarThatDoesNotAnswerIsNoticed) {
     return starting.size() == 1 && starting[0].message == "its sidecar does not answer";
   }));
   // It is given the time of a start, then replaced.
-  ASSERT_TRUE(WaitFailed("did not become ready within 2s: its sidecar does not answer"));
+  ASSERT_TRUE(WaitFailed("did not become ready within 5s: its sidecar does not answer"));
   ASSERT_TRUE(WaitRunning(kEcho, 1));
 }
 
