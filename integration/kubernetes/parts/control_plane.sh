@@ -1,0 +1,47 @@
+# etcd, the API server (with an audit log of what service accounts ask), the controllers, the scheduler.
+
+start_control_plane() {
+  start_etcd
+  start_apiserver
+  eventually 120 api_ready
+  start_controllers
+}
+
+start_etcd() {
+  start_process etcd "$programs/etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level error \
+    --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+    --listen-peer-urls http://127.0.0.1:2380
+}
+
+# The endpoint reconciler is off: with it, an API server that stops takes itself out of its own service.
+start_apiserver() {
+  local pki=$state/pki
+  start_process apiserver "$programs/kube-apiserver" \
+    --etcd-servers=http://127.0.0.1:2379 --bind-address=0.0.0.0 --secure-port=6443 \
+    --advertise-address="$node_address" --endpoint-reconciler-type=none \
+    --service-cluster-ip-range="$service_range" --allow-privileged \
+    --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
+    --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
+    --service-account-issuer=https://kubernetes.default.svc.cluster.local \
+    --service-account-key-file="$pki/tokens.pub" --service-account-signing-key-file="$pki/tokens.key" \
+    --kubelet-preferred-address-types=InternalIP --kubelet-certificate-authority="$pki/ca.crt" \
+    --kubelet-client-certificate="$pki/apiserver-to-kubelet.crt" \
+    --kubelet-client-key="$pki/apiserver-to-kubelet.key" \
+    --audit-policy-file="$here/files/audit-policy.yaml" --audit-log-path="$state/log/audit.jsonl"
+}
+
+api_ready() { inside kubectl get --raw /readyz; }
+
+start_controllers() {
+  start_process controllers "$programs/kube-controller-manager" --kubeconfig="$state/controllers.kubeconfig" \
+    --authentication-kubeconfig="$state/controllers.kubeconfig" \
+    --authorization-kubeconfig="$state/controllers.kubeconfig" \
+    --leader-elect=false --use-service-account-credentials --controllers='*,-nodeipam' \
+    --root-ca-file="$state/pki/ca.crt" --service-account-private-key-file="$state/pki/tokens.key"
+}
+
+start_scheduler() {
+  start_process scheduler "$programs/kube-scheduler" --kubeconfig="$state/scheduler.kubeconfig" \
+    --authentication-kubeconfig="$state/scheduler.kubeconfig" \
+    --authorization-kubeconfig="$state/scheduler.kubeconfig" --leader-elect=false
+}
