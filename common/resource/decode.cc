@@ -181,6 +181,14 @@ class Decoder {
           reflection->SetInt32(message, &field, *number);
         }
         break;
+      case FieldDescriptor::CPPTYPE_BOOL:
+        if (node.type == YamlNode::Type::kScalar && TypeOf(node) == ScalarType::kBool) {
+          reflection->SetBool(message, &field, BoolOf(node));
+        } else {
+          Problem(path, node.line,
+                  fmt::format("must be true or false, not {}", DescribeNode(node)));
+        }
+        break;
       case FieldDescriptor::CPPTYPE_ENUM:
         if (const auto number = Enum(node, *field.enum_type(), path)) {
           reflection->SetEnumValue(message, &field, *number);

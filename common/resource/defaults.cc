@@ -11,6 +11,9 @@ void SetScalingDefaults(Spec* spec, int max_replicas, int concurrency, int timeo
   const bool serverless = spec->mode() == v1::SCALING_MODE_SERVERLESS;
   if (!spec->has_min_replicas()) spec->set_min_replicas(serverless ? 0 : 1);
   if (!spec->has_max_replicas()) spec->set_max_replicas(max_replicas);
+  if (spec->scaler() == v1::SCALER_UNSPECIFIED) spec->set_scaler(v1::SCALER_KRYPTON);
+  if (!spec->has_replicas()) spec->set_replicas(1);
+  if (!spec->has_service()) spec->set_service(true);
   if (!spec->has_concurrency()) spec->set_concurrency(concurrency);
   if (!spec->has_port()) spec->set_port(8080);
   if (serverless && !spec->has_scale_to_zero_after()) {

@@ -117,6 +117,8 @@ YamlNodePtr EncodeSingle(const Message& message, const FieldDescriptor& field) {
       return EncodeMessage(reflection->GetMessage(message, &field));
     case FieldDescriptor::CPPTYPE_ENUM:
       return Text(std::string(Word(*field.enum_type(), reflection->GetEnumValue(message, &field))));
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return Scalar(reflection->GetBool(message, &field) ? "true" : "false", false);
     case FieldDescriptor::CPPTYPE_INT32:
       return Scalar(fmt::format("{}", reflection->GetInt32(message, &field)), false);
     case FieldDescriptor::CPPTYPE_INT64:

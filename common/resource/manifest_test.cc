@@ -60,6 +60,9 @@ spec:
   startupTimeout: 10s
   hostHeader: agent
   maxStreams: 5
+  scaler: external
+  replicas: 2
+  service: false
   affinity:
     header: X-Session
     nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: []}}
@@ -118,6 +121,9 @@ TEST(ManifestTest, AgentDefaultsAreTheDesigns) {
   EXPECT_EQ(spec.startup_timeout().seconds(), 30);
   EXPECT_EQ(spec.host_header(), v1::HOST_HEADER_PRESERVE);
   EXPECT_EQ(spec.max_streams(), 256);
+  EXPECT_EQ(spec.scaler(), v1::SCALER_KRYPTON);
+  EXPECT_EQ(spec.replicas(), 1);
+  EXPECT_TRUE(spec.service());
   const Resource& resource = *manifest.resources[0].resource;
   EXPECT_EQ(ToString(resource.key()), "default/echo");
   EXPECT_EQ(resource.local_command(), "run");

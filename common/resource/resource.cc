@@ -28,15 +28,27 @@ v1::ScalingMode Resource::mode() const {
   return std::visit([](const auto& r) { return r.spec().mode(); }, resource_);
 }
 
+bool Resource::scaled_by_others() const {
+  return std::visit([](const auto& r) { return r.spec().scaler() == v1::SCALER_EXTERNAL; },
+                    resource_);
+}
+
+int Resource::replicas() const {
+  return std::visit([](const auto& r) { return r.spec().replicas(); }, resource_);
+}
+
 int Resource::min_replicas() const {
+  if (scaled_by_others()) return replicas();
   return std::visit([](const auto& r) { return r.spec().min_replicas(); }, resource_);
 }
 
 int Resource::max_replicas() const {
+  if (scaled_by_others()) return replicas();
   return std::visit([](const auto& r) { return r.spec().max_replicas(); }, resource_);
 }
 
 int Resource::floor_replicas() const {
+  if (scaled_by_others()) return replicas();
   return mode() == v1::SCALING_MODE_SERVERLESS ? min_replicas() : std::max(min_replicas(), 1);
 }
 

@@ -34,6 +34,10 @@ class Resource {
   const v1::Model* model() const { return std::get_if<v1::Model>(&resource_); }
 
   v1::ScalingMode mode() const;
+  // `spec.scaler: external`: exactly `spec.replicas` run; minimum, maximum and floor are that
+  // number.
+  bool scaled_by_others() const;
+  int replicas() const;
   // As the spec says it. The lowest that may run is `floor_replicas()`.
   int min_replicas() const;
   int max_replicas() const;

@@ -82,6 +82,23 @@ Violations CheckMinNotAboveMax(const Subject& s) {
   });
 }
 
+Violations CheckReplicas(const Subject& s) {
+  return InRange("spec.replicas", Shared(s, [](const auto& spec) { return spec.replicas(); }), 0,
+                 10'000);
+}
+
+// The default is 1 for everybody: the scale subresource demands a number.
+Violations CheckOneWriterOfReplicas(const Subject& s) {
+  return Shared(s, [](const auto& spec) -> Violations {
+    if (spec.scaler() == v1::SCALER_EXTERNAL || spec.replicas() == 1) return {};
+    return {
+        {"spec.replicas",
+         fmt::format("{} contradicts spec.scaler krypton, which decides by load: set the scaler "
+                     "to external, or use minReplicas and maxReplicas",
+                     spec.replicas())}};
+  });
+}
+
 Violations CheckAlwaysOnHasReplicas(const Subject& s) {
   return Shared(s, [](const auto& spec) -> Violations {
     if (spec.mode() != v1::SCALING_MODE_ALWAYS_ON || spec.min_replicas() != 0) return {};
@@ -230,6 +247,9 @@ std::vector<Rule> SpecRules() {
        CheckAlwaysOnHasReplicas},
       {"spec.scaleToZeroAfter", "self.spec.mode != 'always-on' || !has(self.spec.scaleToZeroAfter)",
        CheckAlwaysOnStaysUp},
+      {"spec.replicas", "self.spec.replicas >= 0 && self.spec.replicas <= 10000", CheckReplicas},
+      {"spec.replicas", "self.spec.scaler == 'external' || self.spec.replicas == 1",
+       CheckOneWriterOfReplicas},
       {"spec.concurrency", "self.spec.concurrency >= 1 && self.spec.concurrency <= 10000",
        CheckConcurrency},
       {"spec.scaleToZeroAfter",

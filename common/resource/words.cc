@@ -22,6 +22,8 @@ constexpr Row kTable[] = {
     {"krypton.v1.AgentProtocol", v1::AGENT_PROTOCOL_HTTP, "http"},
     {"krypton.v1.ScalingMode", v1::SCALING_MODE_ALWAYS_ON, "always-on"},
     {"krypton.v1.ScalingMode", v1::SCALING_MODE_SERVERLESS, "serverless"},
+    {"krypton.v1.Scaler", v1::SCALER_KRYPTON, "krypton"},
+    {"krypton.v1.Scaler", v1::SCALER_EXTERNAL, "external"},
     {"krypton.v1.HostHeader", v1::HOST_HEADER_PRESERVE, "preserve"},
     {"krypton.v1.HostHeader", v1::HOST_HEADER_AGENT, "agent"},
     {"krypton.v1.ModelUsage", v1::MODEL_USAGE_OBSERVE, "observe"},

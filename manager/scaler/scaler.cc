@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kReporterCheckInterval{30};
 ScalingSpec SpecOf(const resource::Resource& resource) {
   ScalingSpec spec;
   spec.serverless = resource.mode() == v1::SCALING_MODE_SERVERLESS;
-  spec.max = std::max(resource.max_replicas(), 1);
+  spec.max = std::max(resource.max_replicas(), resource.scaled_by_others() ? 0 : 1);
   spec.floor = std::clamp(resource.floor_replicas(), 0, spec.max);
   spec.concurrency = std::max(resource.concurrency(), 1);
   spec.scale_to_zero_after = resource.scale_to_zero_after();
