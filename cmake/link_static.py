@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A linker's launcher (RULE_LAUNCH_LINK): links the static archive of each library that has one.
+"""A linker's launcher (RULE_LAUNCH_LINK): links the static archive of each library that has one, and writes
+their paths to OUTPUT.archives, for the program's bill of materials.
 
 Debian's CMake packages name shared libraries only. The sidecar runs thousands of times, and for it
 the archives are worth having: it starts in half the time and maps less memory.
@@ -31,4 +32,6 @@ folders = [os.path.dirname(word) for word in words if SHARED.match(word)]
 words = [archive_of(word, folders[0] if folders else "/usr/lib") for word in words]
 first = next(i for i, word in enumerate(words) if word.endswith(".a"))
 group = [*words[:first], "-Wl,--start-group", *words[first:], "-Wl,--end-group", "-ldl"]
+with open(words[words.index("-o") + 1] + ".archives", "w", encoding="utf-8") as listing:
+    listing.write("\n".join(sorted({word for word in words if word.startswith("/") and word.endswith(".a")})) + "\n")
 sys.exit(subprocess.call(group))

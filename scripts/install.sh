@@ -1,7 +1,7 @@
 # Sourced by ./dev: installs what packages.list names and this machine lacks. Asks nothing, installs
 # nothing twice.
 
-# install_packages TAG...: the packages of the tags (base, test, bench, fresh, format, lint).
+# install_packages TAG...: the packages of the tags (base, test, images, kubernetes, bench, fresh, format, lint).
 install_packages() {
   local missing
   missing=$(packages_for "$@" | missing_packages)

@@ -19,7 +19,7 @@ def run(*command, **options):
 def test_dev_alone_explains_itself():
     done = run("./dev")
     assert done.returncode == 0
-    for command in "run build test bench format lint asan tsan clean".split():
+    for command in "run build test images bench format lint asan tsan clean".split():
         assert re.search(rf"^  .*\b{command}\b", done.stdout, re.M), command
     assert run("./dev", "nonsense").returncode != 0
 

@@ -1,0 +1,23 @@
+# Sourced by ./dev: OCI images of the programs, and the chart's package.
+
+version() { sed -n 's/^project(krypton VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt"; }
+
+# build_images [--push HOST/PATH]: archives and bills of materials in build/images. KRYPTON_IMAGES_FROM names
+# another folder of built programs than the release's.
+build_images() {
+  local push=()
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --push) [ -n "${2:-}" ] || fail "--push wants HOST/PATH"; push=(--push "$2"); shift 2 ;;
+      *) fail "images: unknown argument '$1' (only --push HOST/PATH)" ;;
+    esac
+  done
+  local revision date
+  revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+  # The same commit gives the same bytes: files are dated by it.
+  date=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+  say "Making the images$([ ${#push[@]} -eq 0 ] || echo " and pushing them to ${push[1]}")"
+  SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$date} python3 scripts/images/build.py \
+    --binaries "${KRYPTON_IMAGES_FROM:-build/release/bin}" --out build/images \
+    --version "$(version)" --revision "$revision" "${push[@]}"
+}
