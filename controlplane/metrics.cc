@@ -1,5 +1,7 @@
 #include "controlplane/metrics.h"
 
+#include "common/metrics/trace.h"
+
 namespace krypton::controlplane {
 
 ApiMetrics::ApiMetrics(metrics::Registry& registry, const std::vector<std::string>& routes)
@@ -18,14 +20,15 @@ ApiMetrics::ApiMetrics(metrics::Registry& registry, const std::vector<std::strin
 }
 
 void ApiMetrics::Count(std::string_view route, std::string_view method, int http_status,
-                       std::chrono::nanoseconds duration) {
+                       std::chrono::nanoseconds duration, std::string_view traceparent) {
   requests_
       ->Get({{"route", std::string(route)},
              {"method", std::string(method)},
              {"code", std::to_string(http_status)}})
       ->Increment();
   duration_->Get({{"route", std::string(route)}})
-      ->Observe(std::chrono::duration<double>(duration).count());
+      ->Observe(std::chrono::duration<double>(duration).count(),
+                metrics::SampledTrace(traceparent));
 }
 
 }  // namespace krypton::controlplane

@@ -18,9 +18,9 @@ class ApiMetrics {
   ApiMetrics(metrics::Registry& registry, const std::vector<std::string>& routes);
 
   // `method` is the HTTP method, POST for gRPC; `http_status` the HTTP status, for gRPC that which
-  // its code maps to. A stream counts when it ends.
+  // its code maps to. A stream counts when it ends. `traceparent` may be empty.
   void Count(std::string_view route, std::string_view method, int http_status,
-             std::chrono::nanoseconds duration);
+             std::chrono::nanoseconds duration, std::string_view traceparent);
 
  private:
   std::shared_ptr<metrics::CounterFamily> requests_;

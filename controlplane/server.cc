@@ -44,7 +44,8 @@ transcode::Settings TranscoderSettings(ApiMetrics& metrics) {
   transcode::Settings settings;
   settings.title = "Krypton control plane";
   settings.on_finished = [&metrics](const transcode::Outcome& outcome) {
-    metrics.Count(outcome.route, outcome.method, outcome.status, outcome.duration);
+    metrics.Count(outcome.route, outcome.method, outcome.status, outcome.duration,
+                  outcome.traceparent);
   };
   return settings;
 }

@@ -55,6 +55,12 @@ bool IsFromNetwork(const std::string& peer) {
   return peer.rfind("ipv4:", 0) == 0 || peer.rfind("ipv6:", 0) == 0 || peer.rfind("unix", 0) == 0;
 }
 
+std::string Traceparent(const CallbackServerContext& context) {
+  const auto found = context.client_metadata().find("traceparent");
+  if (found == context.client_metadata().end()) return "";
+  return {found->second.data(), found->second.size()};
+}
+
 // What the manager's answer, or its silence, means to our caller.
 grpc::Status ManagerStatus(const grpc::Status& status) {
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return status;
@@ -76,9 +82,9 @@ Service::Counter Service::CountAs(const CallbackServerContext& context, const ch
   // The transcoder calls in-process, and counts what it answers itself.
   if (!IsFromNetwork(context.peer())) return [](const grpc::Status&) {};
   const auto begin = std::chrono::steady_clock::now();
-  return [this, route, begin](const grpc::Status& status) {
+  return [this, route, begin, traceparent = Traceparent(context)](const grpc::Status& status) {
     parts_.metrics.Count(route, "POST", transcode::HttpStatusOf(status.error_code()),
-                         std::chrono::steady_clock::now() - begin);
+                         std::chrono::steady_clock::now() - begin, traceparent);
   };
 }
 

@@ -173,11 +173,12 @@ Waiting& Call::waiting() {
 }
 
 void Call::Count() const {
-  ResourceMetrics& metrics = dispatcher_->metrics();
+  ResourceMetrics& series = dispatcher_->metrics();
   const int status = exchange_.status();
-  metrics.CountInvocation(status != 0 ? status : 502);
+  series.CountInvocation(status != 0 ? status : 502);
   if (!is_stream_) {
-    metrics.ObserveDuration(SecondsBetween(exchange_.started(), http::Clock::now()));
+    series.ObserveDuration(SecondsBetween(exchange_.started(), http::Clock::now()),
+                           metrics::SampledTrace(request_.fields.Get("traceparent")));
   }
 }
 

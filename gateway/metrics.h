@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "common/metrics/family.h"
 #include "common/metrics/registry.h"
+#include "common/metrics/trace.h"
 #include "gateway/endpoint.h"
 #include "krypton/v1/resource.pb.h"
 
@@ -63,7 +64,10 @@ class ResourceMetrics {
   ResourceMetrics(std::shared_ptr<Families> families, std::string name_space, std::string name);
 
   void CountInvocation(int status) { invocations_.Count(status); }
-  void ObserveDuration(double seconds) { duration_->Observe(seconds); }
+  // `trace`: the sampled trace that the call belongs to, if any.
+  void ObserveDuration(double seconds, metrics::TraceId trace = {}) {
+    duration_->Observe(seconds, trace);
+  }
   void ObserveWait(double seconds) { wait_->Observe(seconds); }
   void CountRetry(RetryReason reason) { retries_[static_cast<int>(reason)]->Increment(); }
   void CountColdStart() { cold_starts_->Increment(); }

@@ -22,6 +22,8 @@ class Gauges : public prometheus::Collectable {
     const Limiter::Load load = limiter_.load();
     return {
         Gauge("krypton_proxy_inflight", "Requests in flight at the agent.", load.in_flight),
+        Gauge("krypton_proxy_concurrency", "Requests that may be in flight at the agent.",
+              limiter_.settings().concurrency),
         Gauge("krypton_proxy_parked", "Requests that wait for a slot.", load.parked),
         Gauge("krypton_proxy_streams", "Streams open to the agent.", load.streams),
         Gauge("krypton_proxy_ready", "1 while the agent takes requests and does not drain.",

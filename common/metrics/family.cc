@@ -30,22 +30,22 @@ template <typename T>
 std::shared_ptr<Family<T>> Family<T>::Make(Registry& registry, std::string name, std::string help,
                                            std::vector<double> buckets) {
   std::shared_ptr<Family> family(new Family(std::move(name), std::move(help), std::move(buckets)));
-  registry.Add(family);
+  registry.AddFamily(family);
   return family;
 }
 
 template <typename T>
 std::shared_ptr<T> Family<T>::Get(const Labels& labels) {
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<T>& series = series_[labels];
+  std::shared_ptr<Series>& series = series_[labels];
   if (series == nullptr) {
     if constexpr (std::is_same_v<T, Histogram>) {
-      series = std::make_shared<T>(buckets_);
+      series = std::make_shared<Series>(labels, buckets_);
     } else {
-      series = std::make_shared<T>();
+      series = std::make_shared<Series>(labels);
     }
   }
-  return series;
+  return {series, &series->metric};
 }
 
 template <typename T>
@@ -61,12 +61,29 @@ size_t Family<T>::size() const {
 }
 
 template <typename T>
+void Family<T>::Write(Writer& writer) const {
+  std::vector<std::shared_ptr<const Series>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.reserve(series_.size());
+    for (const auto& [labels, series] : series_) all.push_back(series);
+  }
+  if constexpr (std::is_same_v<T, Histogram>) {
+    writer.HistogramHeader(name_, help_, buckets_);
+    for (const auto& series : all) writer.Series(series->text, series->metric);
+  } else {
+    writer.Header(name_, help_, TypeOf<T>());
+    for (const auto& series : all) writer.Value(series->text, series->metric.Value());
+  }
+}
+
+template <typename T>
 std::vector<prometheus::MetricFamily> Family<T>::Collect() const {
   prometheus::MetricFamily family{name_, help_, TypeOf<T>(), {}};
   const std::lock_guard lock(mutex_);
   family.metric.reserve(series_.size());
   for (const auto& [labels, series] : series_) {
-    prometheus::ClientMetric metric = series->Collect();
+    prometheus::ClientMetric metric = series->metric.Collect();
     for (const auto& [name, value] : labels) metric.label.push_back({name, value});
     family.metric.push_back(std::move(metric));
   }

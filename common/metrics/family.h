@@ -8,8 +8,8 @@
 //   ok->Increment();                                // lock-free
 //   requests->RemoveMatching({{"agent", "echo"}, {"namespace", "default"}});
 //
-// Get, RemoveMatching and Collect lock; Get is for caching its result, not for each request. Any
-// thread.
+// Get and RemoveMatching lock; Get is for caching its result, not for each request. A scrape locks
+// as long as it takes to copy the list of series, not to write them. Any thread.
 #pragma once
 
 #include <prometheus/collectable.h>
@@ -26,14 +26,13 @@
 
 #include "common/metrics/histogram.h"
 #include "common/metrics/registry.h"
+#include "common/metrics/writer.h"
 
 namespace krypton::metrics {
 
-using Labels = std::map<std::string, std::string>;
-
 // T: prometheus::Counter, prometheus::Gauge, metrics::Histogram.
 template <typename T>
-class Family : public prometheus::Collectable {
+class Family : public WritingCollectable {
  public:
   // Makes the family and adds it to `registry`. For a Histogram, `buckets` are its upper bounds,
   // ascending, without +Inf.
@@ -46,16 +45,27 @@ class Family : public prometheus::Collectable {
   size_t RemoveMatching(const Labels& labels);
   size_t size() const;
 
+  const std::string& name() const override { return name_; }
+  void Write(Writer& writer) const override;
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  // What a scrape needs of one series: its labels are put together once.
+  struct Series {
+    template <typename... Args>
+    explicit Series(const Labels& labels, const Args&... args)
+        : text(LabelText(labels)), metric(args...) {}
+    const std::string text;
+    T metric;
+  };
+
   Family(std::string name, std::string help, std::vector<double> buckets);
 
   const std::string name_;
   const std::string help_;
   const std::vector<double> buckets_;
   mutable std::mutex mutex_;
-  std::map<Labels, std::shared_ptr<T>> series_;
+  std::map<Labels, std::shared_ptr<Series>> series_;
 };
 
 using CounterFamily = Family<prometheus::Counter>;

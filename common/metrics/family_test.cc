@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/metrics/exposition.h"
-
 namespace krypton::metrics {
 namespace {
 
@@ -11,7 +9,7 @@ class FamilyTest : public ::testing::Test {
  protected:
   FamilyTest() : registry_("test") {}
   bool Shows(const std::string& line) const {
-    return Serialize(registry_.Collect(), Format::kText).find(line + "\n") != std::string::npos;
+    return registry_.Expose(Format::kText).find(line + "\n") != std::string::npos;
   }
 
   Registry registry_;

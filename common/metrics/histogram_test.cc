@@ -34,5 +34,22 @@ TEST(HistogramTest, NoObservationOfManyThreadsIsLost) {
   EXPECT_DOUBLE_EQ(collected.sample_sum, 2000);
 }
 
+TEST(HistogramTest, ASampledTraceIsTheExemplarOfItsBucketAlone) {
+  Histogram histogram({1, 2});
+  Histogram::Reading reading;
+  histogram.Observe(1);
+  histogram.Read(reading);
+  EXPECT_TRUE(reading.exemplars.empty());
+  histogram.Observe(1.5, TraceId{7, 8});
+  histogram.Read(reading);
+  ASSERT_EQ(reading.exemplars.size(), 3u);
+  EXPECT_FALSE(reading.exemplars[0]);
+  ASSERT_TRUE(reading.exemplars[1]);
+  EXPECT_EQ(reading.exemplars[1]->value, 1.5);
+  EXPECT_EQ(reading.exemplars[1]->trace, (TraceId{7, 8}));
+  EXPECT_FALSE(reading.exemplars[2]);
+  EXPECT_EQ(reading.cumulated, (std::vector<uint64_t>{1, 2, 2}));
+}
+
 }  // namespace
 }  // namespace krypton::metrics

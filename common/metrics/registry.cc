@@ -40,6 +40,16 @@ class LogCollector : public prometheus::Collectable {
   }
 };
 
+void Merge(std::map<std::string, prometheus::MetricFamily>& families,
+           prometheus::MetricFamily family) {
+  auto& same = families[family.name];
+  if (same.name.empty()) {
+    same = std::move(family);
+  } else {
+    std::move(family.metric.begin(), family.metric.end(), std::back_inserter(same.metric));
+  }
+}
+
 }  // namespace
 
 Registry::Registry(std::string_view component) {
@@ -58,29 +68,63 @@ void Registry::Add(std::shared_ptr<prometheus::Collectable> collectable) {
   collectables_.push_back(std::move(collectable));
 }
 
-std::vector<prometheus::MetricFamily> Registry::Collect() const {
-  std::vector<prometheus::MetricFamily> collected = prometheus::Registry::Collect();
+void Registry::AddFamily(std::shared_ptr<WritingCollectable> family) {
+  const std::lock_guard lock(mutex_);
+  writing_.push_back(std::move(family));
+}
+
+Registry::Writing Registry::writing() const {
+  const std::lock_guard lock(mutex_);
+  return writing_;
+}
+
+Registry::Collected Registry::CollectOthers() const {
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables;
   {
     const std::lock_guard lock(mutex_);
     collectables = collectables_;
   }
+  Collected collected;
+  for (auto& family : prometheus::Registry::Collect()) Merge(collected, std::move(family));
   for (const auto& collectable : collectables) {
-    for (auto& family : collectable->Collect()) collected.push_back(std::move(family));
+    for (auto& family : collectable->Collect()) Merge(collected, std::move(family));
   }
-  // All lines of a family stand together, whoever collected them.
-  std::map<std::string, prometheus::MetricFamily> by_name;
-  for (auto& family : collected) {
-    const auto [found, added] = by_name.try_emplace(family.name, prometheus::MetricFamily{});
-    if (added) {
-      found->second = std::move(family);
-      continue;
+  return collected;
+}
+
+std::string Registry::Expose(Format format) const {
+  Collected collected = CollectOthers();
+  std::map<std::string_view, const WritingCollectable*> writing;
+  const Writing families = this->writing();
+  for (const auto& family : families) {
+    const bool alone = !collected.contains(family->name()) &&
+                       writing.try_emplace(family->name(), family.get()).second;
+    if (alone) continue;
+    // All lines of a family stand together, whoever has them.
+    if (const auto other = writing.find(family->name()); other != writing.end()) {
+      for (auto& part : other->second->Collect()) Merge(collected, std::move(part));
+      writing.erase(other);
     }
-    std::move(family.metric.begin(), family.metric.end(), std::back_inserter(found->second.metric));
+    for (auto& part : family->Collect()) Merge(collected, std::move(part));
+  }
+  Writer writer(format);
+  auto next = writing.begin();
+  for (const auto& [name, family] : collected) {
+    for (; next != writing.end() && next->first < name; ++next) next->second->Write(writer);
+    writer.Family(family);
+  }
+  for (; next != writing.end(); ++next) next->second->Write(writer);
+  return writer.Finish();
+}
+
+std::vector<prometheus::MetricFamily> Registry::Collect() const {
+  Collected collected = CollectOthers();
+  for (const auto& writing : this->writing()) {
+    for (auto& family : writing->Collect()) Merge(collected, std::move(family));
   }
   std::vector<prometheus::MetricFamily> families;
-  families.reserve(by_name.size());
-  for (auto& [name, family] : by_name) families.push_back(std::move(family));
+  families.reserve(collected.size());
+  for (auto& [name, family] : collected) families.push_back(std::move(family));
   return families;
 }
 

@@ -9,12 +9,24 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/metrics/writer.h"
+
 namespace krypton::metrics {
+
+// A family that writes its lines itself, which for thousands of series is many times faster than to
+// collect them first (Family does). Any thread.
+class WritingCollectable : public prometheus::Collectable {
+ public:
+  virtual const std::string& name() const = 0;
+  virtual void Write(Writer& writer) const = 0;
+};
 
 class Registry : public prometheus::Registry {
  public:
@@ -24,13 +36,23 @@ class Registry : public prometheus::Registry {
 
   // Adds what `collectable` collects, for as long as this registry lives.
   void Add(std::shared_ptr<prometheus::Collectable> collectable);
+  void AddFamily(std::shared_ptr<WritingCollectable> family);
 
-  // All families, ordered by name, each name once.
+  // What /metrics shows: all families, ordered by name, each name once.
+  std::string Expose(Format format) const;
+  // The same as values, for tests.
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  using Collected = std::map<std::string, prometheus::MetricFamily>;
+  using Writing = std::vector<std::shared_ptr<WritingCollectable>>;
+  // All that does not write itself.
+  Collected CollectOthers() const;
+  Writing writing() const;
+
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
+  Writing writing_;
 };
 
 }  // namespace krypton::metrics

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <set>
+#include <sstream>
 
-#include "common/metrics/exposition.h"
 #include "common/metrics/family.h"
 
 namespace krypton::metrics {
@@ -57,6 +59,27 @@ TEST(RegistryTest, EachFamilyStandsOnce) {
   }
 }
 
+TEST(RegistryTest, WhatIsExposedIsOrderedByNameEachOnce) {
+  Registry registry("test");
+  CounterFamily::Make(registry, "krypton_a_total", "A.")->Get({{"x", "1"}});
+  CounterFamily::Make(registry, "krypton_a_total", "A.")->Get({{"x", "2"}});
+  CounterFamily::Make(registry, "krypton_a_total", "A.")->Get({{"x", "3"}});
+  GaugeFamily::Make(registry, "zebra", "Z.")->Get({});
+  GaugeFamily::Make(registry, "krypton_c", "C.")->Get({});
+  prometheus::BuildGauge().Name("krypton_b").Help("B.").Register(registry).Add({});
+  std::istringstream lines(registry.Expose(Format::kText));
+  std::vector<std::string> names;
+  size_t a_series = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# TYPE ")) names.push_back(line.substr(7, line.rfind(' ') - 7));
+    if (line.starts_with("krypton_a_total{")) ++a_series;
+  }
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  EXPECT_EQ(names.back(), "zebra");
+  EXPECT_EQ(a_series, 3u);
+}
+
 TEST(RegistryTest, PromtoolFindsNothing) {
   if (system("command -v promtool >/dev/null") != 0) GTEST_SKIP() << "no promtool here";
   Registry registry("test");
@@ -65,7 +88,7 @@ TEST(RegistryTest, PromtoolFindsNothing) {
       ->Observe(1);
   FILE* promtool = popen("promtool check metrics", "w");
   ASSERT_NE(promtool, nullptr);
-  fputs(Serialize(registry.Collect(), Format::kText).c_str(), promtool);
+  fputs(registry.Expose(Format::kText).c_str(), promtool);
   EXPECT_EQ(pclose(promtool), 0);
 }
 

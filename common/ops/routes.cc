@@ -177,7 +177,7 @@ transcode::Response Routes::Metrics(const transcode::Request& request) const {
   transcode::Response response;
   response.headers.push_back({"Content-Type", std::string(metrics::ContentType(format))});
   response.headers.push_back({"Vary", "Accept, Accept-Encoding"});
-  response.body = metrics::Serialize(registry_->Collect(), format);
+  response.body = registry_->Expose(format);
   if (response.body.size() >= kGzipFromBytes &&
       metrics::AcceptsGzip(HeaderOf(request, "accept-encoding"))) {
     if (std::string gzipped = metrics::Gzip(response.body); !gzipped.empty()) {

@@ -45,11 +45,14 @@ std::string_view MethodLabel(std::string_view method) {
 // Says once how a request ended: when it is destroyed, which for a stream is at its end.
 class Report {
  public:
-  Report(const Settings& settings, std::string_view method)
-      : settings_(settings), method_(MethodLabel(method)), begin_(Clock::now()) {}
+  Report(const Settings& settings, const Request& request)
+      : settings_(settings),
+        method_(MethodLabel(request.method)),
+        traceparent_(FindHeader(request.headers, "traceparent").value_or("")),
+        begin_(Clock::now()) {}
   ~Report() {
     if (settings_.on_finished) {
-      settings_.on_finished({route, method_, status, Clock::now() - begin_});
+      settings_.on_finished({route, method_, status, Clock::now() - begin_, traceparent_});
     }
   }
   Report(const Report&) = delete;
@@ -62,6 +65,7 @@ class Report {
  private:
   const Settings& settings_;
   const std::string_view method_;
+  const std::string traceparent_;  // The request may be gone before a stream ends.
   const Clock::time_point begin_;
 };
 
@@ -175,7 +179,7 @@ class Transcoder::Impl {
         stub_(std::move(channel)) {}
 
   Response Handle(const Request& request) {
-    auto report = std::make_shared<Report>(settings_, request.method);
+    auto report = std::make_shared<Report>(settings_, request);
     Response response = Route(request, report);
     // A stream says its status itself, at its end.
     if (report.use_count() == 1) report->status = response.status;

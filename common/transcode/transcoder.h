@@ -84,6 +84,8 @@ struct Outcome {
   // HTTP status; for a stream that failed under 200, the status its error maps to.
   int status;
   std::chrono::nanoseconds duration;
+  // The request's, or empty.
+  std::string_view traceparent;
 };
 
 struct Settings {

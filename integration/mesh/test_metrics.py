@@ -1,5 +1,6 @@
 """Every series is documented, named as published, bounded, and true."""
 
+import gzip
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from harness.http import Connection
 from harness.mesh import SOURCE
 from harness.processes import SLOW
 from harness.waiting import eventually
+from prometheus_client.openmetrics import parser as openmetrics
 
 MESH = {}
 BUCKETS = "0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30".split()
@@ -116,6 +118,67 @@ def test_the_text_format(mesh):
         names = [line.split(" ")[2] for line in lines if line.startswith("# TYPE")]
         helped = [line.split(" ")[2] for line in lines if line.startswith("# HELP")]
         assert names == helped and len(set(names)) == len(names)
+
+
+ACCEPTS = {  # What Prometheus 2.42 and 3.11 send.
+    2: "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+       "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    3: "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+       "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+       "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"}
+
+
+def open_metrics(address, accept=ACCEPTS[3]):
+    answer = http.call(address, target="/metrics", headers={"accept": accept})
+    assert answer.header("content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert answer.text.endswith("\n# EOF\n")
+    return list(openmetrics.text_string_to_metric_families(answer.text))
+
+
+def test_openmetrics_for_both_prometheus(mesh):
+    for component in mesh.components:
+        plain = {family_name(f): f.type for f in mesh.scrape(component).families.values()}
+        for accept in ACCEPTS.values():
+            families = open_metrics(mesh.address(component, "ops"), accept)
+            assert {family_name(f): f.type for f in families} == plain, component
+
+
+def exemplars(mesh, component, family):
+    return [sample.exemplar for found in open_metrics(mesh.address(component, "ops"))
+            if found.name == family for sample in found.samples if sample.exemplar]
+
+
+def test_sampled_traces_are_exemplars_of_durations(mesh):
+    def traced(flags):
+        trace = os.urandom(16).hex()
+        return trace, {"traceparent": f"00-{trace}-{os.urandom(8).hex()}-{flags}"}
+
+    trace, header = traced("01")
+    _, unsampled = traced("00")
+    assert mesh.call("used", "/pid", headers=header).status == 200
+    assert mesh.call("used", "/pid", headers=unsampled).status == 200
+    (exemplar,) = exemplars(mesh, "gateway", "krypton_invocation_duration_seconds")
+    assert exemplar.labels == {"trace_id": trace}
+    assert 0 < exemplar.value < 30 and abs(float(exemplar.timestamp) - time.time()) < 60 * SLOW
+    trace, header = traced("01")
+    assert http.call(mesh.address("control_plane", "http"), target="/v1/agents", headers=header).status == 200
+    eventually(lambda: [e.labels["trace_id"] for e in exemplars(
+        mesh, "control_plane", "krypton_api_request_duration_seconds")] == [trace], 5 * SLOW, "its exemplar")
+    assert "trace_id" not in mesh.scrape("gateway").text
+
+
+def test_whatever_is_accepted_there_is_an_answer(mesh):
+    address = mesh.address("gateway", "ops")
+    for accept in ("application/json", "text/html", "image/png;q=0", "nonsense", "text/plain;version=9"):
+        answer = http.call(address, target="/metrics", headers={"accept": accept})
+        assert answer.status == 200 and answer.header("content-type").startswith("text/plain; version=0.0.4"), accept
+    head = http.call(address, "HEAD", "/metrics")
+    assert head.status == 200 and not head.body
+    assert head.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
+    zipped = http.call(address, target="/metrics", headers={"accept-encoding": "gzip"})
+    assert zipped.header("content-encoding") == "gzip" and "Accept-Encoding" in zipped.header("vary")
+    assert b"krypton_build_info" in gzip.decompress(zipped.body)
+    assert http.call(address, "POST", "/metrics", body=b"x").status == 405
 
 
 def test_process_series_are_true(mesh):
