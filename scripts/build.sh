@@ -1,14 +1,17 @@
 # Sourced by ./dev: configure, build, format, lint.
 
+# configure PRESET: only when the folder is new; ninja notices changed CMake files by itself.
+configure() {
+  local protos; protos=$(googleapis)
+  [ -e "build/$1/build.ninja" ] \
+    || cmake --preset "$1" -G Ninja -DKRYPTON_GOOGLEAPIS_DIR="$protos" >&2
+}
+
 # build PRESET
 build() {
   local preset=$1
   case "$preset" in release|debug|asan|tsan) ;; *) fail "no preset '$preset': release, debug, asan, tsan" ;; esac
-  local protos; protos=$(googleapis)
-  # Configured again only when the folder is new: ninja notices changed CMake files by itself.
-  if [ ! -e "build/$preset/build.ninja" ]; then
-    cmake --preset "$preset" -G Ninja -DKRYPTON_GOOGLEAPIS_DIR="$protos" >&2
-  fi
+  configure "$preset"
   say "Building $preset"
   cmake --build --preset "$preset" -j "$jobs" >&2
 }

@@ -1,7 +1,7 @@
 # Sourced by ./dev: installs what packages.list names and this machine lacks. Asks nothing, installs
 # nothing twice.
 
-# install_packages TAG...: the packages of the tags (base, test, images, kubernetes, bench, fresh, format, lint).
+# install_packages TAG...: the packages of the tags (base, test, images, kubernetes, bench, fresh, fuzz, format, lint).
 install_packages() {
   local missing
   missing=$(packages_for "$@" | missing_packages)
@@ -24,15 +24,15 @@ packages_for() {
   local release tags
   release=$(. /etc/os-release && echo "${VERSION_ID:-12}")
   tags=" $* "
-  local line tag
+  local line tag only
   while read -r line; do
     case "$line" in ''|'#'*) continue ;; esac
-    tag=base
-    if [[ $line == *:* ]]; then tag=${line%%:*}; line=${line#*: }; fi
-    case "$tag" in
-      12|13) [[ $tag == "$release" && $tags == *" base "* ]] && echo "$line" ;;
-      *) [[ $tags == *" $tag "* ]] && echo "$line" ;;
-    esac
+    tag=base only=$release
+    while [[ $line == *:* ]]; do
+      case "${line%%:*}" in 12|13) only=${line%%:*} ;; *) tag=${line%%:*} ;; esac
+      line=${line#*: }
+    done
+    [[ $only == "$release" && $tags == *" $tag "* ]] && echo "$line"
   done < "$root/packages.list"
   return 0
 }

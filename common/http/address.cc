@@ -32,6 +32,9 @@ absl::StatusOr<std::string> UnixAddress(std::string_view path) {
 }  // namespace
 
 absl::StatusOr<std::string> ToSockaddr(std::string_view address) {
+  if (address.find('\0') != std::string_view::npos) {
+    return absl::InvalidArgumentError("a NUL in an address");
+  }
   if (!address.empty() && address[0] == '/') return UnixAddress(address);
   const size_t colon = address.rfind(':');
   uint32_t port = 0;
@@ -91,7 +94,8 @@ std::string FromSockaddr(std::string_view bytes) {
     inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
     return Concat("[", text, "]:", std::to_string(ntohs(v6.sin6_port)));
   }
-  return std::string(reinterpret_cast<const sockaddr_un&>(storage).sun_path);
+  const char* path = reinterpret_cast<const sockaddr_un&>(storage).sun_path;
+  return std::string(path, strnlen(path, sizeof(sockaddr_un::sun_path)));
 }
 
 }  // namespace krypton::http

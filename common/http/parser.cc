@@ -138,15 +138,16 @@ bool IsExact(const Spans& spans) {
 
 std::optional<Error> HeadReader::CheckGrowth(std::string_view added) const {
   if (in_first_line_ && request_) {
-    for (const char c : added) {
+    // What is behind the limit is not looked at, so that a split makes no difference.
+    const size_t limit = limits_.max_target_bytes + kLongestMethodAndVersion;
+    const size_t beyond = bytes_.size() > limit ? bytes_.size() - limit : 0;
+    for (const char c : added.substr(0, added.size() - std::min(beyond, added.size()))) {
       const auto byte = static_cast<unsigned char>(c);
       if ((byte < 0x20 && c != '\r' && c != '\n') || byte >= 0x7f) {
         return Bad("the request line has bytes that it must not have");
       }
     }
-    if (bytes_.size() > limits_.max_target_bytes + kLongestMethodAndVersion) {
-      return Bad("the target is too long", 414);
-    }
+    if (beyond > 0) return Bad("the target is too long", 414);
   }
   if (bytes_.size() > limits_.max_head_bytes) {
     return Error{.code = ErrorCode::kHeadersTooLarge,

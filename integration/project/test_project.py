@@ -19,7 +19,7 @@ def run(*command, **options):
 def test_dev_alone_explains_itself():
     done = run("./dev")
     assert done.returncode == 0
-    for command in "run build test images bench format lint asan tsan clean".split():
+    for command in "run build test images bench fuzz format lint asan tsan clean".split():
         assert re.search(rf"^  .*\b{command}\b", done.stdout, re.M), command
     assert run("./dev", "nonsense").returncode != 0
 
@@ -54,7 +54,7 @@ def test_the_examples_are_valid(installed):
 
 @pytest.mark.parametrize("folder", ["gateway", "proxy", "manager", "controlplane", "cli", "bench", "integration",
                                     "examples", *[f"common/{name}" for name in (
-                                        "config", "http", "load", "log", "metrics", "ops", "registry",
+                                        "config", "fuzz", "http", "load", "log", "metrics", "ops", "registry",
                                         "resource", "rpc", "transcode")]])
 def test_each_component_has_a_readme_of_one_screen(folder):
     lines = (SOURCE / folder / "README.md").read_text().splitlines()
