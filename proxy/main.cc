@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
             "between two attempts to reach an agent that starts");
   flags.Add(&settings.ready_path, "ready-path",
             "the agent is ready once a GET of this path is answered by 2xx; empty: once its port "
-            "is open",
+            "is open, and a model once /health is",
             "PATH");
   flags.Add(&settings.ready_file, "ready-file", "write the bound addresses here, as JSON", "PATH");
   flags.Add(&settings.threads, "threads", "that carry traffic");

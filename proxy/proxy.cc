@@ -52,6 +52,13 @@ absl::Status Check(const ProxySettings& settings) {
   return absl::OkStatus();
 }
 
+// A model's port is open long before the model is loaded: llama.cpp's server answers this with 503
+// until then.
+std::string ReadyPath(const ProxySettings& settings) {
+  const bool by_health = settings.ready_path.empty() && settings.kind == "model";
+  return by_health ? "/health" : settings.ready_path;
+}
+
 v1::ResourceKey Key(const ProxySettings& settings) {
   v1::ResourceKey key;
   key.set_kind(settings.kind == "model" ? v1::RESOURCE_KIND_MODEL : v1::RESOURCE_KIND_AGENT);
@@ -113,7 +120,7 @@ absl::Status Proxy::Impl::StartTraffic() {
   workers.Start();
   prober = std::make_unique<Prober>(
       workers[0], probe_client, *agent,
-      Prober::Settings{.interval = settings.probe_interval, .ready_path = settings.ready_path},
+      Prober::Settings{.interval = settings.probe_interval, .ready_path = ReadyPath(settings)},
       [this](bool ready) { OnReady(ready); });
   traffic = std::make_unique<Traffic>(
       client, *agent, Traffic::Settings{.timeout = settings.timeout, .max_wait = settings.timeout},

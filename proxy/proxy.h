@@ -25,6 +25,7 @@ struct ProxySettings {
   std::string manager_address = "127.0.0.1:7070";
   std::chrono::milliseconds drain_timeout{25'000};
   std::chrono::milliseconds probe_interval{5};
+  // Empty: of a model its health path, of an agent none.
   std::string ready_path;
   std::string ready_file;
   std::string drain_token;

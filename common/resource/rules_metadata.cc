@@ -86,7 +86,8 @@ Violations CheckLocalCommand(const Subject& s) {
   const std::string field = Join("metadata.annotations", kLocalCommandAnnotation);
   const auto found = s.metadata.annotations().find(kLocalCommandAnnotation);
   if (found == s.metadata.annotations().end()) {
-    if (s.target == Target::kCluster) return {};
+    // A model has the server of its runtime.
+    if (s.target == Target::kCluster || s.model != nullptr) return {};
     return {{field,
              "is required on one machine: the command that runs instead of the image, such as "
              "\"python3 agent.py\"; it listens on $PORT"}};

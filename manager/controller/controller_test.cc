@@ -310,13 +310,14 @@ TEST_F(ControllerTest, OfAnAgentAndAModelWithOneNameTheEarlierRuns) {
   const EntryPtr model = store_.Find(resource::ModelKey("default", "gemma"));
   ASSERT_NE(model, nullptr);
   EXPECT_EQ(model->model().status().phase(), v1::MODEL_PHASE_FAILED);
-  EXPECT_EQ(model->model().status().conditions(1).type(), "Accepted");
-  EXPECT_EQ(model->model().status().conditions(1).reason(), "NameConflict");
+  EXPECT_EQ(model->model().status().conditions(1).type(), "NameConflict");
+  EXPECT_EQ(model->model().status().conditions(1).status(), v1::CONDITION_STATUS_TRUE);
   EXPECT_EQ(Status("gemma").phase(), v1::AGENT_PHASE_PENDING);
 
   controller_.OnResourceDeleted(resource::AgentKey("default", "gemma"));
-  EXPECT_EQ(store_.Find(resource::ModelKey("default", "gemma"))->model().status().phase(),
-            v1::MODEL_PHASE_PENDING);
+  const EntryPtr second = store_.Find(resource::ModelKey("default", "gemma"));
+  EXPECT_EQ(second->model().status().phase(), v1::MODEL_PHASE_PENDING);
+  EXPECT_EQ(second->model().status().conditions_size(), 1);
   EXPECT_EQ(platform_.desired("default/gemma"), 1);
 }
 

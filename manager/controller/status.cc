@@ -153,9 +153,8 @@ std::vector<v1::Condition> ConditionsOf(const ResourceState& state, const Replic
   std::vector<v1::Condition> conditions;
   conditions.push_back(MakeCondition(state, "Available", Available(state, counts), wall));
   if (state.conflict.has_value()) {
-    Verdict verdict = {v1::CONDITION_STATUS_FALSE, "NameConflict",
-                       ConflictMessage(*state.conflict)};
-    conditions.push_back(MakeCondition(state, "Accepted", std::move(verdict), wall));
+    Verdict verdict = {v1::CONDITION_STATUS_TRUE, "NameTaken", ConflictMessage(*state.conflict)};
+    conditions.push_back(MakeCondition(state, "NameConflict", std::move(verdict), wall));
   }
   return conditions;
 }

@@ -92,7 +92,9 @@ std::string FolderOfFile(const std::string& file) {
 }
 
 std::string IdentityStore::PathOf(const v1::ResourceKey& key) const {
-  return fmt::format("{}/{}.{}.json", folder_, key.namespace_(), key.name());
+  // Names have no dots, so that no agent's file is a model's.
+  const char* const kind = key.kind() == v1::RESOURCE_KIND_MODEL ? ".model" : "";
+  return fmt::format("{}/{}.{}{}.json", folder_, key.namespace_(), key.name(), kind);
 }
 
 absl::Status IdentityStore::Load() {
@@ -108,16 +110,16 @@ absl::Status IdentityStore::Load() {
                 {{"path", path}, {"reason", std::string(admitted.status().message())}});
       continue;
     }
-    all_[resource::ToString(admitted->resource->key())] = *std::move(admitted);
+    all_[resource::Describe(admitted->resource->key())] = *std::move(admitted);
   }
   return absl::OkStatus();
 }
 
 Admitted IdentityStore::Admit(const Resource& parsed, const std::string& file) {
-  const std::string name = resource::ToString(parsed.key());
+  const std::string name = resource::Describe(parsed.key());
   v1::ObjectMeta identity;
   const auto known = all_.find(name);
-  if (known != all_.end() && known->second.resource->kind() == parsed.kind()) {
+  if (known != all_.end()) {
     const Admitted& before = known->second;
     identity = before.resource->metadata();
     const bool same_folder = FolderOfFile(before.file) == FolderOfFile(file);
@@ -127,9 +129,12 @@ Admitted IdentityStore::Admit(const Resource& parsed, const std::string& file) {
   } else {
     identity.set_uid(NewUid());
     identity.set_generation(1);
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+    // To the millisecond: of two resources that want one name, the first has it.
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
-    identity.mutable_creation_timestamp()->set_seconds(now.count());
+    identity.mutable_creation_timestamp()->set_seconds(now.count() / 1000);
+    identity.mutable_creation_timestamp()->set_nanos(static_cast<int32_t>(now.count() % 1000) *
+                                                     1'000'000);
   }
   const Admitted admitted{WithIdentity(parsed, identity), file};
   const bool same =

@@ -25,7 +25,7 @@ class IdentityStore {
 
   // Reads what an earlier manager knew. What cannot be read is logged and left out.
   absl::Status Load();
-  // By "namespace/name".
+  // By resource::Describe of its key.
   const std::map<std::string, Admitted>& all() const { return all_; }
 
   // The resource with its identity: the one it had, with the next generation if the spec, or the

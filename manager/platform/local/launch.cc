@@ -1,10 +1,13 @@
 #include "manager/platform/local/launch.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "common/config/duration.h"
+#include "common/resource/llama_cpp.h"
 #include "fmt/format.h"
 
 namespace krypton::platform {
@@ -84,6 +87,34 @@ std::vector<std::string> AgentEnvironment(const Launch& launch, const LocalSetti
   return own;
 }
 
+// The value of a variable of the agent's environment; empty when there is none.
+std::string VariableOf(const Launch& launch, const LocalSettings& settings,
+                       const std::string& name) {
+  for (const std::string& entry : AgentEnvironment(launch, settings)) {
+    if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+  }
+  return "";
+}
+
+bool IsOnPath(std::string_view path, std::string_view program) {
+  while (!path.empty()) {
+    const size_t end = std::min(path.find(':'), path.size());
+    const std::string candidate = fmt::format("{}/{}", path.substr(0, end), program);
+    if (access(candidate.c_str(), X_OK) == 0) return true;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return false;
+}
+
+// Of an agent what its pod is given, of a model the flags of its server.
+std::vector<std::string> ArgumentsOf(const Launch& launch) {
+  if (const v1::Agent* agent = launch.resource.agent()) {
+    return {agent->spec().pod().args().begin(), agent->spec().pod().args().end()};
+  }
+  return resource::LlamaServerFlags(*launch.resource.model(), "127.0.0.1",
+                                    launch.record.agent_port);
+}
+
 std::vector<std::string> ProxyCommand(const Launch& launch, const LocalSettings& settings) {
   const resource::Resource& r = launch.resource;
   std::vector<std::string> command = {settings.proxy_binary};
@@ -143,6 +174,33 @@ std::string ShellCommand(const std::string& command) {
   return program && !shells_own ? "exec " + command.substr(begin) : command;
 }
 
+std::string CommandOf(const resource::Resource& resource) {
+  if (resource.model() == nullptr || !resource.local_command().empty()) {
+    return resource.local_command();
+  }
+  return fmt::format("{} \"$@\"", resource::kLlamaServer);
+}
+
+absl::Status CheckNeeds(const Launch& launch, const LocalSettings& settings) {
+  const v1::Model* const model = launch.resource.model();
+  // What a command of the user's own needs is its own business.
+  if (model == nullptr || !launch.resource.local_command().empty()) return absl::OkStatus();
+  if (!IsOnPath(VariableOf(launch, settings, "PATH"), resource::kLlamaServer)) {
+    return absl::NotFoundError(fmt::format(
+        "{} is not on the PATH: install llama.cpp (https://github.com/ggml-org/llama.cpp), or say "
+        "what else serves the model with the annotation {}",
+        resource::kLlamaServer, resource::kLocalCommandAnnotation));
+  }
+  const std::string& path = model->spec().source().path();
+  const std::string file = path.starts_with('/') ? path : launch.work_folder + "/" + path;
+  if (path.empty() || access(file.c_str(), R_OK) == 0) return absl::OkStatus();
+  return absl::NotFoundError(
+      fmt::format("spec.source.path: {} {}: put the model's GGUF file there, or correct the path "
+                  "(it counts from "
+                  "the manifest's folder)",
+                  file, access(file.c_str(), F_OK) == 0 ? "cannot be read" : "does not exist"));
+}
+
 std::string PublicUrl(const resource::Resource& resource, const std::string& gateway_url) {
   if (resource.kind() == v1::RESOURCE_KIND_MODEL) return gateway_url + "/v1";
   return fmt::format("{}/v1/agents/{}", gateway_url, resource::ToString(resource.key()));
@@ -173,17 +231,14 @@ std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings) 
   records.Add("stop-ms", std::to_string(settings.stop_timeout.count()));
   records.Add("log-bytes", std::to_string(settings.replica_log_bytes));
   records.Add("agent-folder", launch.work_folder);
-  const std::string command = ShellCommand(launch.resource.local_command());
-  // The arguments of the pod are there as "$@", for a command that wants them.
+  const std::string command = ShellCommand(CommandOf(launch.resource));
+  // The arguments are there as "$@", for a command that wants them.
   for (const std::string_view argument :
        {std::string_view("/bin/sh"), std::string_view("-c"), std::string_view(command),
         std::string_view("krypton-agent")}) {
     records.Add("agent-arg", argument);
   }
-  const auto& arguments = launch.resource.agent() != nullptr
-                              ? launch.resource.agent()->spec().pod().args()
-                              : launch.resource.model()->spec().args();
-  for (const std::string& argument : arguments) records.Add("agent-arg", argument);
+  for (const std::string& argument : ArgumentsOf(launch)) records.Add("agent-arg", argument);
   for (const std::string& entry : AgentEnvironment(launch, settings)) {
     records.Add("agent-env", entry);
   }

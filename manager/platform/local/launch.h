@@ -1,11 +1,12 @@
 // From a resource to what its supervisor is told: two command lines, two environments, the limits.
-// Pure; nothing is started here.
+// Pure but for CheckNeeds; nothing is started here.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/resource/resource.h"
 #include "manager/platform/local/replica_record.h"
 #include "manager/platform/local/settings.h"
@@ -21,6 +22,10 @@ std::vector<std::string> InheritedEnvironment(char** environment);
 // directly.
 std::string ShellCommand(const std::string& command);
 
+// What the shell runs: krypton.ai/local-command, or the server of a model's runtime. A model's has
+// its server's flags (common/resource/llama_cpp.h) as "$@", an agent's the arguments of its pod.
+std::string CommandOf(const resource::Resource& resource);
+
 struct Launch {
   const resource::Resource& resource;
   const ReplicaRecord& record;
@@ -32,6 +37,10 @@ struct Launch {
   // Of InheritedEnvironment.
   std::vector<std::string> inherited;
 };
+
+// Whether what the command needs is there: the model's server on the PATH, the model's file.
+// kNotFound says what is missing and what to do about it. Looks at files, and nowhere else.
+absl::Status CheckNeeds(const Launch& launch, const LocalSettings& settings);
 
 // The supervisor's standard input (supervisor/spec.h).
 std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings);

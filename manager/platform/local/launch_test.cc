@@ -1,5 +1,8 @@
 #include "manager/platform/local/launch.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include "common/resource/manifest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -7,8 +10,10 @@
 namespace krypton::platform {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -54,6 +59,60 @@ TEST_F(LaunchTest, TheAgentsCommand) {
   EXPECT_THAT(Values("agent-arg"),
               ElementsAre("/bin/sh", "-c", "exec run it", "krypton-agent", "a", "b c"));
   EXPECT_THAT(Values("agent-folder"), ElementsAre("/manifests"));
+}
+
+class ModelLaunchTest : public LaunchTest {
+ protected:
+  // `spec`: more lines, each with its end.
+  void Declare(const std::string& annotations, const std::string& spec) {
+    const auto manifest = resource::ParseManifest(
+        "f",
+        "apiVersion: krypton.ai/v1alpha1\nkind: Model\nmetadata:\n  name: tiny\n" + annotations +
+            "spec:\n  source: {path: tiny.gguf}\n" + spec,
+        resource::Target::kLocal);
+    ASSERT_EQ(manifest.resources.size(), 1u);
+    agent_ = manifest.resources[0].resource;
+  }
+  // What is missing; empty: nothing.
+  std::string Missing(const std::string& path, const std::string& folder) {
+    const absl::Status status =
+        CheckNeeds({*agent_, record_, folder, "/state/id", "token", {"PATH=" + path}}, settings_);
+    return std::string(status.message());
+  }
+};
+
+TEST_F(ModelLaunchTest, LlamaServerWithTheFlagsOfACluster) {
+  Declare("", "  concurrency: 2\n  args: [--ctx-size, '512']\n");
+  EXPECT_THAT(Values("agent-arg"),
+              ElementsAre("/bin/sh", "-c", "exec llama-server \"$@\"", "krypton-agent", "--host",
+                          "127.0.0.1", "--port", "20001", "--alias", "tiny", "--model", "tiny.gguf",
+                          "--parallel", "2", "--ctx-size", "512"));
+  EXPECT_THAT(Values("proxy-arg"), Contains("--kind=model"));
+}
+
+TEST_F(ModelLaunchTest, ACommandOfItsOwnMayTakeTheFlags) {
+  Declare("  annotations: {krypton.ai/local-command: python3 serve.py \"$@\"}\n", "");
+  EXPECT_THAT(Values("agent-arg"),
+              ElementsAre("/bin/sh", "-c", "exec python3 serve.py \"$@\"", "krypton-agent",
+                          "--host", "127.0.0.1", "--port", "20001", "--alias", "tiny", "--model",
+                          "tiny.gguf", "--parallel", "4"));
+  EXPECT_EQ(Missing("/nowhere", "/nowhere"), "") << "what it needs is its own business";
+}
+
+TEST_F(ModelLaunchTest, WhatIsMissingIsSaidWithTheNextStep) {
+  Declare("", "");
+  const std::string folder = ::testing::TempDir() + "/launch_test";
+  std::filesystem::create_directories(folder);
+  EXPECT_THAT(Missing("/nowhere:" + folder, folder),
+              AllOf(StartsWith("llama-server is not on the PATH: install"),
+                    HasSubstr("krypton.ai/local-command")));
+  std::ofstream(folder + "/llama-server") << "#!/bin/sh\n";
+  std::filesystem::permissions(folder + "/llama-server", std::filesystem::perms::owner_all);
+  EXPECT_THAT(Missing("/nowhere:" + folder, folder),
+              AllOf(StartsWith("spec.source.path: "), HasSubstr("tiny.gguf does not exist: put")));
+  std::ofstream(folder + "/tiny.gguf") << "GGUF";
+  EXPECT_EQ(Missing("/nowhere:" + folder, folder), "");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(LaunchTest, TheAgentsEnvironment) {

@@ -151,11 +151,7 @@ void LocalPlatform::Apply() {
   const auto declared = book_.Resolve();
   std::vector<std::string> gone;
   for (const auto& [name, before] : declared_) {
-    const auto now = declared.find(name);
-    // An agent that becomes a model is another resource.
-    if (now == declared.end() || now->second.resource->kind() != before.resource->kind()) {
-      gone.push_back(name);
-    }
+    if (declared.count(name) == 0) gone.push_back(name);
   }
   for (const std::string& name : gone) Withdraw(name);
   for (const auto& [name, next] : declared) {
@@ -171,7 +167,7 @@ void LocalPlatform::Apply() {
 }
 
 void LocalPlatform::Declare(const resource::Resource& parsed, const std::string& file) {
-  const auto known = identities_.all().find(resource::ToString(parsed.key()));
+  const auto known = identities_.all().find(resource::Describe(parsed.key()));
   const std::shared_ptr<const resource::Resource> before =
       known == identities_.all().end() ? nullptr : known->second.resource;
   const Admitted admitted = identities_.Admit(parsed, file);
@@ -189,7 +185,7 @@ void LocalPlatform::Declare(const resource::Resource& parsed, const std::string&
 
 void LocalPlatform::Withdraw(const std::string& name) {
   const v1::ResourceKey key = declared_.at(name).resource->key();
-  log::Info("resource withdrawn", {{resource::KindWord(key.kind()), name}});
+  log::Info("resource withdrawn", {{resource::KindWord(key.kind()), resource::ToString(key)}});
   declared_.erase(name);
   identities_.Forget(name);
   listener_->OnResourceDeleted(key);
@@ -231,7 +227,7 @@ ReplicaGroup* LocalPlatform::FindGroup(const v1::ResourceKey& key) {
 void LocalPlatform::OnReport(const v1::ResourceKey& key, std::vector<Replica> replicas) {
   const bool none = replicas.empty();
   // What survived of a resource that is not declared any more concerns nobody.
-  if (synced_ || declared_.count(resource::ToString(key)) > 0) {
+  if (synced_ || declared_.count(resource::Describe(key)) > 0) {
     listener_->OnReplicas(key, std::move(replicas));
   }
   if (none) RemoveEmptyGroups();

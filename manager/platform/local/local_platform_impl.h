@@ -76,7 +76,7 @@ class LocalPlatform : public Platform {
   IdentityStore identities_;
   ManifestBook book_;
   std::unique_ptr<ManifestWatcher> watcher_;
-  // What the book said last, by "namespace/name".
+  // What the book said last, by resource::Describe of its key.
   std::map<std::string, ManifestBook::Declared> declared_;
   std::vector<v1::ManifestProblem> problems_;
   resource::KeyMap<std::unique_ptr<ReplicaGroup>> groups_;

@@ -75,9 +75,18 @@ LocalReplica::LocalReplica(const LocalContext& context, ReplicaRecord record,
 void LocalReplica::Start(const resource::Resource& resource, const std::string& work_folder) {
   started_ = true;
   const absl::Status status = TryStart(resource, work_folder);
-  if (!status.ok())
-    return Fail(fmt::format("cannot be started: {}", std::string(status.message())));
+  if (!status.ok()) return FailToStart(std::string(status.message()));
   deadline_ = Loop::Clock::now() + startup_timeout_;
+}
+
+// Said in its log too: who asks for that wants to know just this.
+void LocalReplica::FailToStart(const std::string& why) {
+  log::Warn("replica cannot be started",
+            {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
+             {"reason", why}});
+  const absl::Status noted = WriteFileAtomically(folder() + "/agent.log", "krypton: " + why + "\n");
+  if (!noted.ok()) log::Debug("replica's log cannot be written", {{"reason", noted}});
+  Fail("cannot be started: " + why);
 }
 
 void LocalReplica::Promote(int64_t generation) {
@@ -93,12 +102,13 @@ void LocalReplica::Promote(int64_t generation) {
 
 absl::Status LocalReplica::TryStart(const resource::Resource& resource,
                                     const std::string& work_folder) {
+  if (mkdir(folder().c_str(), 0700) != 0) return ErrnoStatus("making", folder());
   const auto port = context_.ports.Pick();
   if (!port.ok()) return port.status();
   record_.agent_port = port->number;
-  if (mkdir(folder().c_str(), 0700) != 0) return ErrnoStatus("making", folder());
   const Launch launch{resource, record_,       work_folder,
                       folder(), RandomHex(24), context_.environment};
+  if (absl::Status status = CheckNeeds(launch, context_.settings); !status.ok()) return status;
   auto link = SupervisorLink::Start(context_.loop, context_.settings.supervisor_binary, folder(),
                                     SupervisorSpec(launch, context_.settings), port->reservation);
   if (!link.ok()) return link.status();

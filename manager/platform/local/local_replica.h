@@ -86,6 +86,7 @@ class LocalReplica {
  private:
   absl::Status TryStart(const resource::Resource& resource, const std::string& work_folder);
   void Attach(std::unique_ptr<SupervisorLink> link);
+  void FailToStart(const std::string& why);
   void Fail(const std::string& why);
   void SetPhase(ReplicaPhase phase);
   void OnGone();

@@ -11,7 +11,7 @@ namespace krypton::platform {
 void ManifestBook::SetFile(const std::string& file, resource::Manifest manifest) {
   File next;
   for (auto& parsed : manifest.resources) {
-    std::string name = resource::ToString(parsed.resource->key());
+    std::string name = resource::Describe(parsed.resource->key());
     next.good[std::move(name)] = {std::move(parsed.resource), parsed.document, parsed.line};
   }
   // Which of the resources that this file had are now behind a mistake. A document that does not
@@ -23,7 +23,9 @@ void ManifestBook::SetFile(const std::string& file, resource::Manifest manifest)
     wrong.insert(resource::ToString(problem.key()));
   }
   for (auto& [name, good] : files_[file].good) {
-    if (any || wrong.count(name) > 0) next.good.try_emplace(name, std::move(good));
+    // Without the kind: an edit may have broken just that.
+    if (any || wrong.count(resource::ToString(good.resource->key())) > 0)
+      next.good.try_emplace(name, std::move(good));
   }
   next.problems = std::move(manifest.problems);
   files_[file] = std::move(next);
@@ -40,7 +42,7 @@ void ManifestBook::RemoveFile(const std::string& file) { files_.erase(file); }
 
 void ManifestBook::Remember(const std::string& file,
                             std::shared_ptr<const resource::Resource> resource) {
-  std::string name = resource::ToString(resource->key());
+  std::string name = resource::Describe(resource->key());
   owners_[name] = file;
   files_[file].good[std::move(name)] = {std::move(resource), 0, 0};
 }

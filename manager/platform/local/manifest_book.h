@@ -1,6 +1,7 @@
 // What all manifests together declare. Remembers each file's last good version of each resource, so
-// that a mistake in an edit leaves running what ran; lets one file own a name that two claim. A
-// plain object without I/O; one thread.
+// that a mistake in an edit leaves running what ran; lets one file own a name that two claim (an
+// agent and a model of one name are two: which of them runs is for the manager to say). A plain
+// object without I/O; one thread.
 #pragma once
 
 #include <map>
@@ -27,8 +28,8 @@ class ManifestBook {
   // What an earlier manager knew of a file that is not read yet.
   void Remember(const std::string& file, std::shared_ptr<const resource::Resource> resource);
 
-  // All that is in force, by "namespace/name". Of two files that declare one name, the one that did
-  // so first goes on.
+  // All that is in force, by resource::Describe of its key. Of two files that declare one name, the
+  // one that did so first goes on.
   std::map<std::string, Declared> Resolve();
   // All that is wrong at the moment, as of the last Resolve, by file and document.
   const std::vector<v1::ManifestProblem>& problems() const { return problems_; }
@@ -40,7 +41,7 @@ class ManifestBook {
     int line = 0;
   };
   struct File {
-    // By "namespace/name".
+    // By resource::Describe of its key.
     std::map<std::string, Good> good;
     std::vector<v1::ManifestProblem> problems;
   };

@@ -213,5 +213,21 @@ TEST_F(ManifestsTest, AnAgentMayBecomeAModel) {
   EXPECT_EQ(recorder_->resource("default/a")->generation(), 1);
 }
 
+// Which of the two runs is for the manager to say.
+TEST_F(ManifestsTest, AnAgentAndAModelOfOneNameAreBothDeclared) {
+  WriteManifest("a.yaml", Simple("a", "  port: 1\n"));
+  StartPlatform();
+  WriteManifest("b.yaml",
+                "apiVersion: krypton.ai/v1alpha1\nkind: Model\nmetadata: {name: a}\nspec:\n  "
+                "source: {path: m.gguf}\n  port: 2\n");
+  ASSERT_TRUE(Becomes("a", 2));
+  RemoveManifest("b.yaml");
+  ASSERT_TRUE(Becomes("a", 0));
+  WriteManifest("a.yaml", Simple("a", "  port: 3\n"));
+  ASSERT_TRUE(Becomes("a", 3));
+  EXPECT_EQ(recorder_->resource("default/a")->generation(), 2) << "it was declared all the time";
+  EXPECT_TRUE(HasProblems(0));
+}
+
 }  // namespace
 }  // namespace krypton::platform
