@@ -21,3 +21,16 @@ build_images() {
     --binaries "${KRYPTON_IMAGES_FROM:-build/release/bin}" --out build/images \
     --version "$(version)" --revision "$revision" "${push[@]}"
 }
+
+# package_chart [--push HOST/PATH]: the chart's archive in build/charts.
+package_chart() {
+  local helm push=
+  [ "${1:-}" != --push ] || { push=${2:?--push wants HOST/PATH}; shift 2; }
+  [ $# -eq 0 ] || fail "chart: unknown argument '$1' (only --push HOST/PATH)"
+  helm=$(go_tool helm helm.sh/helm/v3/cmd/helm@v3.19.5)
+  [ -n "$helm" ] || fail "helm is not here and cannot be built: Go is not installed"
+  mkdir -p build/charts
+  "$helm" package charts/krypton --destination build/charts >&2
+  local archive; archive=build/charts/krypton-$(sed -n 's/^version: //p' charts/krypton/Chart.yaml).tgz
+  [ -z "$push" ] || "$helm" push "$archive" "oci://$push"
+}

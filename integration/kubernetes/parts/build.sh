@@ -16,7 +16,8 @@ build_programs() {
   say "Building CoreDNS $coredns_version (once, about a minute)"
   GOBIN=$programs go install "github.com/coredns/coredns@v$coredns_version" 2> >(download_progress)
   say "Building helm $helm_version (once, about a minute)"
-  GOBIN=$programs go install "helm.sh/helm/v3/cmd/helm@v$helm_version" 2> >(download_progress)
+  # Beside the other tools of ./dev, which uses it too.
+  GOBIN=$cache/go-bin go install "helm.sh/helm/v3/cmd/helm@v$helm_version" 2> >(download_progress)
   echo "$stamp" > "$programs/complete"
 }
 
