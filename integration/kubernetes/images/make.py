@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The images of the tests' agents and model, pushed to a registry: Debian's Python and a program of this repository.
 
-    make.py --push HOST/PATH [--model-python VENV/bin/python]
+    make.py --push HOST/PATH --models-python VENV/bin/python
 
-They stand on one layer, Debian's Python, made as Krypton's own images are (scripts/images).
+They stand on one layer, Debian's Python, made as Krypton's own images are (scripts/images). The model's server is that
+of examples/models, whose Python environment has llama.cpp (xllamacpp) and writes the tiny model's file.
 """
 
 import argparse
@@ -24,7 +25,7 @@ PYTHON = "/usr/bin/python3"
 # What no agent imports: half of the standard library by size.
 LEFT_OUT = re.compile(r"/(__pycache__|test|tests|idlelib|lib2to3|pydoc_data|tkinter|ensurepip|turtledemo|doc|man)/")
 PROBE = ROOT / "integration" / "mesh" / "agents"
-# Image → (files of the program, what is run). A name ends in what its agent does.
+# Image → (files of the program, what Python runs).
 AGENTS = {
     "hello": ([ROOT / "examples" / "hello.py"], ["hello.py"]),
     "echo": ([ROOT / "examples" / "echo.py"], ["echo.py"]),
@@ -70,12 +71,34 @@ def agent_image(python, files, arguments):
                      environment={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"})
 
 
+def model_image(python, models_python, folder):
+    """Takes llama-server's flags, and serves the tiny model whatever they name: it is in the image."""
+    models = ROOT / "examples" / "models"
+    weights = Path(folder) / "tiny.gguf"
+    subprocess.run([models_python, "tiny.py", weights], cwd=models, check=True)
+    find = "import xllamacpp, tiny; print(xllamacpp.__path__[0], tiny.VERSION)"
+    found, version = subprocess.run([models_python, "-c", find], cwd=models, check=True,
+                                    capture_output=True, text=True).stdout.split()
+    layer = oci.Layer()
+    for file in sorted(Path(found).glob("*.*")):
+        layer.add_file(f"/app/xllamacpp/{file.name}", file, 0o644)
+    add_libraries(layer, map(str, Path(found).glob("*.so")))
+    for name in ("serve.py", "tiny.py"):
+        layer.add_file(f"/app/{name}", models / name, 0o644)
+    layer.add_file(f"/usr/models/tiny-{version}.gguf", weights, 0o644)
+    return oci.Image([python, oci.Packed(layer)], [PYTHON, "serve.py", "--from", "tiny"], working_dir="/app",
+                     environment={"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--push", metavar="HOST/PATH", required=True)
+    parser.add_argument("--models-python", required=True, help="of the environment of examples/models")
     options = parser.parse_args()
-    images = {name: agent_image(python, *program) for python in [python_layer()] for name, program in AGENTS.items()}
+    python = python_layer()
+    images = {name: agent_image(python, *program) for name, program in AGENTS.items()}
     with tempfile.TemporaryDirectory() as folder:
+        images["llama"] = model_image(python, options.models_python, folder)
         for name, image in images.items():
             archive = f"{folder}/{name}.tar"
             oci.write_archive(image, f"{name}:test", archive)

@@ -1,0 +1,122 @@
+"""Agents under load: from zero, up, down to zero again, at their floor, and through a change; no call fails."""
+
+import time
+
+import pytest
+from harness import http
+from harness.load import burst, summary
+from harness.waiting import always, eventually
+from kube.agents import agent, always_on
+
+
+def test_a_serverless_agent_wakes_answers_and_sleeps_again(start, namespace):
+    hello = start(agent(namespace, "hello", "hello"))
+    assert hello.deployment() is None, "what never ran costs one small object"
+    answer = hello.call("/")
+    assert answer.status == 200 and b"Hello" in answer.body, answer
+    assert answer.header("server-timing"), "a call that waited says how long"
+    hello.has(1)
+    eventually(lambda: hello.status().get("readyReplicas") == 1, 10, hello.status)
+    assert hello.status()["phase"] == "Ready" and hello.status()["lastInvocationAt"]
+    hello.has(0, 60)
+    eventually(lambda: hello.condition("Available")["reason"] == "ScaledToZero", 20, hello.status)
+    assert hello.status()["replicas"] == hello.status()["desiredReplicas"] == 0
+    assert hello.deployment()["spec"]["replicas"] == 0
+    assert hello.call("/").status == 200, "and wakes once more"
+
+
+def test_a_burst_at_a_sleeping_agent_is_answered_in_full(start, namespace):
+    probe = start(agent(namespace, "burst", concurrency=4, maxReplicas=3))
+    results = burst(probe.mesh.gateway, probe.path("/sleep?ms=50"), 200, timeout=90)
+    assert summary(results) == {(200, ""): 200}
+
+
+def test_load_takes_it_from_zero_to_many_and_back_without_a_failed_call(start, namespace):
+    probe = start(agent(namespace, "busy", concurrency=2, maxReplicas=4, scaleToZeroAfter="4s"))
+    with probe.traffic("/sleep?ms=100", workers=12) as traffic:
+        eventually(lambda: len(probe.running()) == 4, 90, lambda: f"4 replicas: {probe.status()}")
+        traffic.wait(200, 60)
+        pods = {result.body for result in traffic.results[-200:]}
+        assert len(pods) >= 1
+    assert not traffic.bad(), summary(traffic.bad())
+    with probe.traffic("/sleep?ms=100", workers=1, pause=0.05) as trickle:
+        eventually(lambda: len(probe.pods()) == 1, 90, lambda: f"down to 1: {probe.status()}")
+    assert not trickle.bad(), summary(trickle.bad())
+    probe.has(0, 90)
+    assert {"ScaledUp", "ScaledToZero"} <= set(eventually(probe.reasons, 10))
+
+
+def test_an_always_on_agent_keeps_its_floor(start, namespace):
+    floor = start(always_on(namespace, "floor", minReplicas=2)).has(2)
+    assert floor.call().status == 200
+    always(lambda: len(floor.running()) == 2, 8, "two replicas without a call")
+    victim = floor.pods()[0]["metadata"]["name"]
+    floor.api.delete("pods", namespace, victim)
+    eventually(lambda: victim not in [pod["metadata"]["name"] for pod in floor.pods()], 60)
+    floor.has(2)
+
+
+def test_a_replica_never_has_more_than_its_concurrency(start, namespace):
+    probe = start(always_on(namespace, "strict", concurrency=2, maxReplicas=1)).has(1)
+    assert summary(burst(probe.mesh.gateway, probe.path("/sleep?ms=30"), 60)) == {(200, ""): 60}
+    counters = dict(pair.split("=") for pair in probe.call("/counters").text.split())
+    assert int(counters["max_in_flight"]) <= 2
+
+
+def test_a_change_of_the_spec_rolls_without_a_failed_call(start, namespace):
+    probe = start(always_on(namespace, "rolls", minReplicas=2, env=[{"name": "PROBE_DELAY_MS", "value": "0"}])).has(2)
+    before = {pod["metadata"]["uid"] for pod in probe.pods()}
+    with probe.traffic("/sleep?ms=40", workers=6) as traffic:
+        traffic.wait(50)
+        generation = probe.change(env=[{"name": "PROBE_DELAY_MS", "value": "200"}])["metadata"]["generation"]
+        eventually(lambda: not before & {pod["metadata"]["uid"] for pod in probe.pods()}, 120, "old replicas are gone")
+        probe.has(2)
+        traffic.wait(50)
+    assert not traffic.bad(), summary(traffic.bad())
+    eventually(lambda: probe.status()["observedGeneration"] == generation, 10, probe.status)
+
+
+def test_a_pod_that_is_deleted_under_load_costs_no_call(start, namespace):
+    probe = start(always_on(namespace, "loses", minReplicas=2)).has(2)
+    with probe.traffic("/sleep?ms=60", workers=6) as traffic:
+        traffic.wait(50)
+        for victim in probe.pods():
+            probe.api.delete("pods", namespace, victim["metadata"]["name"])
+            eventually(lambda v=victim: v["metadata"]["uid"] not in [p["metadata"]["uid"] for p in probe.pods()], 90)
+            probe.has(2)
+        traffic.wait(50)
+    assert not traffic.bad(), summary(traffic.bad())
+
+
+def test_a_long_call_ends_before_its_pod_does(start, namespace):
+    """The agent ends at once on SIGTERM: only the drain before it keeps the call alive."""
+    probe = start(always_on(namespace, "long")).has(1)
+    victim = probe.pods()[0]["metadata"]["name"]
+    with probe.traffic("/sleep?ms=6000", workers=1) as traffic:
+        eventually(lambda: b"in_flight=2" in probe.call("/counters").body, 20, "the call is under way")
+        probe.api.delete("pods", namespace, victim)
+        traffic.wait(1)
+        traffic.stopping = True
+    assert not traffic.bad(), summary(traffic.bad())
+
+
+def test_the_service_goes_around_the_gateway_and_can_be_left_out(start, namespace, api):
+    with_service = start(always_on(namespace, "served", port=9000)).has(1)
+    assert http.call(with_service.mesh.service("served", 9000, namespace), target="/pid").status == 200
+    start(always_on(namespace, "bare", service=False)).has(1)
+    assert api.get("services", namespace, "bare") is None
+
+
+def test_an_event_stream_and_a_websocket_pass_through(start, namespace):
+    probe = start(always_on(namespace, "streams")).has(1)
+    begin = time.monotonic()
+    connection = http.open_stream(probe.mesh.gateway, probe.path("/sse?count=5&every_ms=100"))
+    next(connection.chunks(http.Answer(200)))
+    assert time.monotonic() - begin < 0.4, "the first event does not wait for the last"
+    connection.close()
+
+
+@pytest.mark.parametrize("program", ["echo"])
+def test_the_examples_run_from_their_images(start, namespace, program):
+    card = start(agent(namespace, program, program, protocol="a2a")).call("/.well-known/agent-card.json")
+    assert card.status == 200 and b'"Echo"' in card.body

@@ -1,0 +1,27 @@
+# Sourced by ./dev: the tests on a real cluster.
+
+# why_no_cluster: what this machine lacks for one, a line each; nothing when it can.
+why_no_cluster() {
+  [ "$(id -u)" -eq 0 ] || echo "this user is not root: a cluster needs network namespaces, mounts and control groups"
+  [ -f "$cache/kubernetes/complete" ] || command -v go >/dev/null || echo "Go is not installed: the programs of Kubernetes are built with it"
+  grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || echo "the kernel has no overlay file system"
+  [ -w /sys/fs/cgroup ] || echo "/sys/fs/cgroup cannot be written: this is a container without control groups of its own"
+  unshare --net true 2>/dev/null || echo "network namespaces are not allowed here"
+}
+
+# test_kubernetes [PYTEST ARG...]: 77 when this machine cannot.
+test_kubernetes() {
+  local lacks; lacks=$(why_no_cluster)
+  if [ -n "$lacks" ]; then
+    printf 'NOT RUN: the tests on a real Kubernetes cluster, because\n' >&2
+    printf '  %s\n' "$lacks" >&2
+    return 77
+  fi
+  install_packages base test images kubernetes
+  build release
+  export KRYPTON_TEST_PYTHON KRYPTON_TEST_PYTHON_MODELS KRYPTON_GOOGLEAPIS_DIR KRYPTON_SOURCE_DIR=$root
+  KRYPTON_TEST_PYTHON=$(test_python)
+  KRYPTON_TEST_PYTHON_MODELS=$(models_python)
+  KRYPTON_GOOGLEAPIS_DIR=$(googleapis)
+  "$root/integration/kubernetes/cluster" run "$root/integration/kubernetes/run.sh" "$@"
+}
