@@ -1,12 +1,12 @@
 #include "manager/platform/kubernetes/client/api_status.h"
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "manager/platform/kubernetes/client/json.h"
 
 namespace krypton::kube {
 namespace {
@@ -47,12 +47,6 @@ absl::StatusCode CodeOf(const ApiError& error) {
   }
 }
 
-std::string StringAt(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return "";
-  return std::string(value->get_string());
-}
-
 std::string Payload(const absl::Status& status, const char* key) {
   const auto payload = status.GetPayload(key);
   return payload.has_value() ? std::string(*payload) : "";
@@ -74,10 +68,9 @@ absl::Status ToStatus(const ApiError& error, std::string_view context) {
 }
 
 ApiError ParseApiError(int http_code, std::string_view body) {
-  boost::system::error_code failure;
-  const json::value parsed = json::parse({body.data(), body.size()}, failure);
-  if (!failure && parsed.is_object() && StringAt(parsed.get_object(), "kind") == "Status") {
-    ApiError error = ParseApiError(parsed.get_object());
+  const auto parsed = ParseJson(body);
+  if (parsed.ok() && parsed->is_object() && StringAt(parsed->get_object(), "kind") == "Status") {
+    ApiError error = ParseApiError(parsed->get_object());
     error.code = http_code;
     return error;
   }
@@ -89,17 +82,12 @@ ApiError ParseApiError(int http_code, std::string_view body) {
 
 ApiError ParseApiError(const json::object& status) {
   ApiError error;
-  if (const json::value* code = status.if_contains("code"); code != nullptr && code->is_int64()) {
-    error.code = static_cast<int>(code->get_int64());
-  }
-  error.reason = StringAt(status, "reason");
-  error.message = StringAt(status, "message").substr(0, kMaxMessage);
-  const json::value* details = status.if_contains("details");
-  if (details == nullptr || !details->is_object()) return error;
-  const json::value* seconds = details->get_object().if_contains("retryAfterSeconds");
-  if (seconds != nullptr && seconds->is_int64() && seconds->get_int64() > 0) {
-    error.retry_after = std::chrono::seconds(seconds->get_int64());
-  }
+  error.code = static_cast<int>(IntAt(status, "code"));
+  error.reason = std::string(StringAt(status, "reason"));
+  error.message = std::string(StringAt(status, "message").substr(0, kMaxMessage));
+  const json::object* details = ObjectAt(status, "details");
+  const int64_t seconds = details == nullptr ? 0 : IntAt(*details, "retryAfterSeconds");
+  if (seconds > 0) error.retry_after = std::chrono::seconds(seconds);
   return error;
 }
 

@@ -35,16 +35,15 @@ enum class EventType { kNormal, kWarning };
 struct EventRecorderSettings {
   std::string controller = "krypton.ai/manager";  // reportingController
   std::string instance;                           // reportingInstance: the pod's name
-  size_t max_queued = 1000;
   std::chrono::milliseconds series_interval{30'000};
   std::chrono::milliseconds series_end{360'000};
   int burst_per_object = 25;
   std::chrono::milliseconds refill_per_object{300'000};
-  // Of all objects together.
-  double events_per_second = 5;
+  // Writes for all objects together.
+  double writes_per_second = 5;
   int burst = 50;
-  // Objects whose events are remembered.
-  size_t max_objects = 4096;
+  // Events, and objects, that are remembered.
+  size_t max_remembered = 4096;
 };
 
 class EventRecorder {

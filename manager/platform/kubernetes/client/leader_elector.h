@@ -47,6 +47,8 @@ struct LeaseSettings {
   std::chrono::milliseconds lease_duration{15'000};
   std::chrono::milliseconds renew_deadline{10'000};
   std::chrono::milliseconds retry_period{2'000};
+  // Time since boot; tests give their own. Null: CLOCK_BOOTTIME.
+  std::function<std::chrono::nanoseconds()> clock;
 };
 
 // Who leads, as last seen.
