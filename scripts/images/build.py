@@ -3,7 +3,7 @@
 
 All images stand on one layer: what every program needs. On it lies, for all but the sidecar (which has its libraries
 linked in), one more with what those share; the last is the program and what it alone needs. Beside each archive lies
-its bill of materials (SPDX). `--push` copies the images to a registry.
+its bill of materials (SPDX). `--push` copies both to a registry.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def bill_of(image_name, digest, name, program, binary, needed, version):
 
 
 def build(options):
-    """Writes all archives and bills; yields (image name, archive, digest, size of its layers)."""
+    """Writes all archives and bills; yields (image name, archive, its manifest's descriptor, size of its layers)."""
     binaries = {name: os.path.join(options.binaries, name) for name in PROGRAMS}
     needs = {name: libraries.needed(path) for name, path in binaries.items()}
     below = shared_layers(needs)
@@ -108,16 +108,26 @@ def build(options):
                               f"{USER}:{USER}", ports=ports, labels=labels(image_name, description, options),
                               environment={"PATH": "/usr/bin", "SSL_CERT_FILE": CERTIFICATES})
             archive = os.path.join(options.out, f"{image_name}-{options.version}.tar")
-            digest = oci.write_archive(image, f"{image_name}:{options.version}", archive)
-            bill = bill_of(image_name, digest, name, program, binaries[name], needs[name], options.version)
+            manifest = oci.write_archive(image, f"{image_name}:{options.version}", archive)
+            bill = bill_of(image_name, manifest["digest"], name, program, binaries[name], needs[name], options.version)
             with open(archive.removesuffix(".tar") + ".spdx.json", "w", encoding="utf-8") as file:
                 file.write(bill)
-            yield image_name, archive, digest, sum(layer.descriptor["size"] for layer in image.layers)
+            yield image_name, archive, manifest, sum(layer.descriptor["size"] for layer in image.layers)
 
 
-def push(archive, image_name, options):
-    target = f"docker://{options.push}/{image_name}:{options.version}"
-    subprocess.run(["skopeo", "copy", "--quiet", "--preserve-digests", f"oci-archive:{archive}", target], check=True)
+def push(archive, image_name, manifest, options):
+    """The image, and its bill of materials as an artifact that refers to it."""
+    repository = f"docker://{options.push}/{image_name}"
+    copy(archive, f"{repository}:{options.version}", "--preserve-digests")
+    with tempfile.TemporaryDirectory() as scratch:
+        attachment = os.path.join(scratch, "bill.tar")
+        bill = read(archive.removesuffix(".tar") + ".spdx.json")
+        tag = oci.write_attachment(bill, "application/spdx+json", manifest, attachment)
+        copy(attachment, f"{repository}:{tag}", "--all")
+
+
+def copy(archive, target, *flags):
+    subprocess.run(["skopeo", "copy", "--quiet", *flags, f"oci-archive:{archive}", target], check=True)
 
 
 def main():
@@ -128,10 +138,10 @@ def main():
     parser.add_argument("--revision", required=True, help="the commit they were built from")
     parser.add_argument("--push", metavar="HOST/PATH", help="copy them to this registry")
     options = parser.parse_args()
-    for image_name, archive, digest, size in build(options):
+    for image_name, archive, manifest, size in build(options):
         if options.push:
-            push(archive, image_name, options)
-        print(f"{image_name}:{options.version} {size / 2**20:.1f} MiB {digest}", flush=True)
+            push(archive, image_name, manifest, options)
+        print(f"{image_name}:{options.version} {size / 2**20:.1f} MiB {manifest['digest']}", flush=True)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class Packed:
         raw = layer.tar()
         self.diff_id = digest(raw)
         self.blob = gzip.compress(raw, 6, mtime=0)
-        self.descriptor = {"mediaType": LAYER, "digest": digest(self.blob), "size": len(self.blob)}
+        self.descriptor = reference(LAYER, self.blob)
 
 
 def digest(data):
@@ -115,22 +115,44 @@ def config_of(image):
         "history": [{"created": created(), "created_by": "krypton images"} for _ in image.layers]})
 
 
-def write_archive(image, name, path):
-    """Writes the image, to be known as NAME (with its tag), as an OCI archive; returns the digest of its manifest."""
-    config = config_of(image)
-    manifest = encode({
-        "schemaVersion": 2, "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": digest(config), "size": len(config)},
-        "layers": [layer.descriptor for layer in image.layers], "annotations": image.labels})
-    index = encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": [{
-        "mediaType": MANIFEST, "digest": digest(manifest), "size": len(manifest),
-        "annotations": {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}}]})
-    blobs = [config, manifest] + [layer.blob for layer in image.layers]
+def reference(media_type, data, **more):
+    """A descriptor: how one blob names another."""
+    return {"mediaType": media_type, "digest": digest(data), "size": len(data), **more}
+
+
+def write_layout(path, blobs, root):
+    """An OCI archive of the blobs, whose one entry is the descriptor `root`."""
     files = {f"blobs/sha256/{digest(blob)[7:]}": blob for blob in blobs}
-    files |= {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
+    files |= {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
+              "index.json": encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": [root]})}
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for file, data in sorted(files.items()):
             info = tarfile.TarInfo(file)
             info.size, info.mtime = len(data), epoch()
             tar.addfile(info, io.BytesIO(data))
-    return digest(manifest)
+
+
+def write_archive(image, name, path):
+    """Writes the image, to be known as NAME (with its tag), as an OCI archive; returns its manifest's descriptor."""
+    config = config_of(image)
+    manifest = encode({
+        "schemaVersion": 2, "mediaType": MANIFEST, "config": reference(CONFIG, config),
+        "layers": [layer.descriptor for layer in image.layers], "annotations": image.labels})
+    names = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
+    write_layout(path, [config, manifest, *(layer.blob for layer in image.layers)],
+                 reference(MANIFEST, manifest, annotations=names))
+    return reference(MANIFEST, manifest)
+
+
+def write_attachment(data, media_type, subject, path):
+    """Writes DATA as an artifact that refers to the image SUBJECT; returns the tag under which registries without
+    the referrers API look for it. https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+    """
+    config = b"{}"
+    manifest = encode({
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": media_type, "subject": subject,
+        "config": reference("application/vnd.oci.empty.v1+json", config), "layers": [reference(media_type, data)]})
+    referrers = encode({"schemaVersion": 2, "mediaType": INDEX,
+                        "manifests": [reference(MANIFEST, manifest, artifactType=media_type)]})
+    write_layout(path, [config, data, manifest, referrers], reference(INDEX, referrers))
+    return subject["digest"].replace(":", "-")

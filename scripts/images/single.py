@@ -18,7 +18,7 @@ def main():
         path, _, source = file.partition("=")
         layer.add_file(path, source)
     image = oci.Image([oci.Packed(layer)], options.entrypoint)
-    print(oci.write_archive(image, options.name, options.archive))
+    print(oci.write_archive(image, options.name, options.archive)["digest"])
 
 
 if __name__ == "__main__":
