@@ -40,13 +40,14 @@ bool IsStream(const http::RequestHead& request, const http::ResponseHead& answer
 }  // namespace
 
 Call::Call(Gateway& gateway, http::Exchange& exchange, const Route& route, const RequestId& id,
-           DispatcherPtr dispatcher)
+           DispatcherPtr dispatcher, ModelCall* model)
     : gateway_(gateway),
       exchange_(exchange),
       request_(exchange.request()),
       route_(route),
       id_(id),
       dispatcher_(std::move(dispatcher)),
+      model_(model),
       policy_(dispatcher_->policy()),
       card_(CardOf(route, request_, *policy_)),
       ticket_(dispatcher_) {
@@ -80,7 +81,12 @@ http::Task<void> Call::Run() {
   // Nobody else waits for what this call holds while its client reads the error.
   dispatcher_->Leave(ticket_, /*answered=*/false, http::Clock::now());
   if (exchange_.cancelled() == http::Cancelled::kClientGone) co_return;
-  co_await exchange_.RespondError(*std::move(error));
+  co_await AnswerError(*std::move(error));
+}
+
+http::Task<void> Call::AnswerError(http::Error error) {
+  if (model_ != nullptr) model_->AddRetryFields(error, delivered_);
+  return exchange_.RespondError(std::move(error));
 }
 
 http::Task<std::optional<http::Error>> Call::GetSlot() {
@@ -110,6 +116,7 @@ http::Task<Verdict> Call::Forward() {
   const http::ForwardResult result =
       co_await http::Forward(exchange_, gateway_.client_, MakePlan());
   is_stream_ = result.stream;
+  delivered_ |= result.sent && result.end != http::ForwardEnd::kRefused;
   if (result.end == http::ForwardEnd::kBadRequestBody) {
     co_return Verdict{.again = std::nullopt, .error = exchange_.BodyError()};
   }
@@ -127,6 +134,7 @@ http::ForwardPlan Call::MakePlan() {
   plan.prefix = route_.prefix;
   plan.trust_forwarded = IsTrusted();
   plan.deadline = http::Clock::now() + policy_->timeout;
+  if (model_ != nullptr) model_->Prepare(plan);
   if (ticket_.may_park()) {
     plan.set_fields.push_back({"krypton-wait", gateway_.park_text()});
     plan.deadline += gateway_.settings_.park;
@@ -173,9 +181,10 @@ Waiting& Call::waiting() {
 }
 
 void Call::Count() const {
+  const int status = exchange_.status() != 0 ? exchange_.status() : 502;
+  if (model_ != nullptr) return model_->Count(status);
   ResourceMetrics& series = dispatcher_->metrics();
-  const int status = exchange_.status();
-  series.CountInvocation(status != 0 ? status : 502);
+  series.CountInvocation(status);
   if (!is_stream_) {
     series.ObserveDuration(SecondsBetween(exchange_.started(), http::Clock::now()),
                            metrics::SampledTrace(request_.fields.Get("traceparent")));

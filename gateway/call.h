@@ -10,6 +10,7 @@
 #include "common/http/forward.h"
 #include "gateway/dispatcher.h"
 #include "gateway/gateway.h"
+#include "gateway/model_call.h"
 #include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "gateway/verdict.h"
@@ -20,13 +21,13 @@ namespace krypton::gateway {
 class Call {
  public:
   Call(Gateway& gateway, http::Exchange& exchange, const Route& route, const RequestId& id,
-       DispatcherPtr dispatcher);
+       DispatcherPtr dispatcher, ModelCall* model = nullptr);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
   // From the queue to the last byte: afterwards the client has its answer, or is gone.
   http::Task<void> Run();
-  // In the agent's series.
+  // In the series of the agent or model.
   void Count() const;
 
  private:
@@ -53,12 +54,15 @@ class Call {
     return policy_->host.empty() ? request_.host : std::string_view(policy_->host);
   }
 
+  http::Task<void> AnswerError(http::Error error);
+
   Gateway& gateway_;
   http::Exchange& exchange_;
   const http::RequestHead& request_;
   const Route& route_;
   const RequestId& id_;
   const DispatcherPtr dispatcher_;
+  ModelCall* const model_;  // Null: an agent's call.
   const std::shared_ptr<const CallPolicy> policy_;
   // Which of the agent's cards is asked for; nullopt: an ordinary call.
   const std::optional<int> card_;
@@ -68,6 +72,8 @@ class Call {
   // What the sidecar said to the last attempt.
   std::optional<Setback> refusal_;
   bool broke_before_ = false;
+  // A replica that has not refused it may have worked on it.
+  bool delivered_ = false;
   bool is_stream_ = false;
 };
 

@@ -1,7 +1,6 @@
 #include "gateway/gateway.h"
 
 #include "gateway/call.h"
-#include "gateway/model_list.h"
 #include "gateway/request_id.h"
 #include "gateway/verdict.h"
 
@@ -9,6 +8,10 @@ namespace krypton::gateway {
 namespace {
 
 constexpr milliseconds kSnapshotPoll{20};
+constexpr char kBadName[] = "namespace and name must be plain RFC 1123 labels";
+constexpr char kNoSuchRoute[] =
+    "no such route: agents are at /v1/agents/{namespace}/{name}[/rest], models at "
+    "/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses and /v1/models";
 
 }  // namespace
 
@@ -18,19 +21,38 @@ http::Task<void> Gateway::Handle(http::Exchange& exchange) {
   exchange.AddResponseHeader(RequestId::kField, id.value());
   // Parse.
   const Route route = ParseRoute(request.target);
-  if (route.kind != RouteKind::kAgent) {
-    co_await AnswerOtherRoute(exchange, route);
-    co_return;
-  }
   if (GatewaysPassed(request.fields) >= settings_.max_hops) {
     co_await exchange.RespondError(http::ErrorCode::kLoopDetected,
                                    "the request has passed more gateways than --max-hops");
     co_return;
   }
+  switch (route.kind) {
+    case RouteKind::kAgent:
+      co_await HandleAgentCall(exchange, route, id);
+      break;
+    case RouteKind::kModelCall:
+      co_await HandleModelCall(exchange, route, id);
+      break;
+    case RouteKind::kModelList:
+    case RouteKind::kModel:
+      co_await AnswerModels(exchange, route);
+      break;
+    case RouteKind::kBadRequest:
+      co_await exchange.RespondError(http::ErrorCode::kBadRequest, kBadName);
+      break;
+    case RouteKind::kUnknown:
+      co_await exchange.RespondError(http::ErrorCode::kAgentNotFound, kNoSuchRoute);
+      break;
+  }
+}
+
+http::Task<void> Gateway::HandleAgentCall(http::Exchange& exchange, const Route& route,
+                                          const RequestId& id) {
   // Find.
   DispatcherPtr dispatcher = routes_.FindAgent(route.key());
   if (dispatcher == nullptr && !routes_.synced()) {
-    dispatcher = co_await FindLater(exchange, route);
+    co_await AwaitSnapshot(exchange);
+    dispatcher = routes_.FindAgent(route.key());
   }
   if (dispatcher == nullptr) {
     co_await exchange.RespondError(http::ErrorCode::kAgentNotFound, "no such agent");
@@ -43,7 +65,7 @@ http::Task<void> Gateway::Handle(http::Exchange& exchange) {
   call.Count();
 }
 
-http::Task<DispatcherPtr> Gateway::FindLater(http::Exchange& exchange, Route route) {
+http::Task<void> Gateway::AwaitSnapshot(http::Exchange& exchange) {
   const TimePoint deadline = exchange.started() + settings_.first_snapshot_patience;
   http::Event never(exchange.worker());
   while (!routes_.synced() && http::Clock::now() < deadline) {
@@ -51,32 +73,14 @@ http::Task<DispatcherPtr> Gateway::FindLater(http::Exchange& exchange, Route rou
     const http::WaitResult result = co_await exchange.WaitFor(never, next_look);
     if (result == http::WaitResult::kCancelled) break;
   }
-  co_return routes_.FindAgent(route.key());
-}
-
-http::Task<void> Gateway::AnswerOtherRoute(http::Exchange& exchange, Route route) {
-  switch (route.kind) {
-    case RouteKind::kBadRequest:
-      co_await exchange.RespondError(http::ErrorCode::kBadRequest,
-                                     "namespace and name must be plain RFC 1123 labels");
-      break;
-    case RouteKind::kModelList:
-      co_await AnswerModelList(exchange, routes_);
-      break;
-    case RouteKind::kModel:
-      co_await exchange.RespondError(http::ErrorCode::kModelNotFound, "no such model");
-      break;
-    default:
-      co_await exchange.RespondError(
-          http::ErrorCode::kAgentNotFound,
-          "no such route: agents are at /v1/agents/{namespace}/{name}[/rest]");
-  }
 }
 
 void Gateway::NoteEnd(const http::Exchange& exchange) {
-  if (exchange.context() != nullptr) return;  // Counted with its agent.
   const int status = exchange.status();
-  if (status != 0) metrics_.CountUnknown(status);
+  if (status == 0) return;
+  if (exchange.context() == unknown_model_) return metrics_.CountUnknownModel(status);
+  if (exchange.context() == nullptr) metrics_.CountUnknown(status);
+  // Otherwise it was counted with its agent or model.
 }
 
 }  // namespace krypton::gateway

@@ -1,20 +1,22 @@
 // The handler of the traffic port: one request in four named steps.
 //
-//   parse    route.h        which agent does the target name?
-//   find     route_table.h  its dispatcher
-//   wait     dispatcher.h   a slot at a replica, or a place in the queue for one (waiting.h)
-//   forward  call.h         to the replica and back; again, where the rules allow it (verdict.h)
+//   parse    route.h        which agent does the target name? (model_request.h: which model the
+//   body?) find     route_table.h  its dispatcher (model_table.h) wait     dispatcher.h   a slot at
+//   a replica, or a place in the queue for one (waiting.h) forward  call.h         to the replica
+//   and back; again, where the rules allow it (verdict.h)
 //
 // Handle runs on the request's worker, for many requests at a time on each. The parts that it is
 // given outlive it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "common/http/client.h"
 #include "common/http/exchange.h"
 #include "gateway/metrics.h"
+#include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "gateway/route_table.h"
 #include "gateway/trusted_proxies.h"
@@ -24,7 +26,8 @@ namespace krypton::gateway {
 class Gateway {
  public:
   struct Settings {
-    int max_hops = 16;  // --max-hops
+    int max_hops = 16;                  // --max-hops
+    size_t model_scan_bytes = 1 << 20;  // --model-scan-bytes
     TrustedProxies trusted_proxies;
     // How long a sidecar may park a request of ours, when no other replica could take it. Long
     // against a turn in its queue, short against the start of another replica.
@@ -48,9 +51,14 @@ class Gateway {
  private:
   friend class Call;
 
+  http::Task<void> HandleAgentCall(http::Exchange& exchange, const Route& route,
+                                   const RequestId& id);
+  // Both in model_handler.cc.
+  http::Task<void> HandleModelCall(http::Exchange& exchange, const Route& route,
+                                   const RequestId& id);
+  http::Task<void> AnswerModels(http::Exchange& exchange, const Route& route);
   // Before the first snapshot nothing is known to be missing: waits for it.
-  http::Task<DispatcherPtr> FindLater(http::Exchange& exchange, Route route);
-  http::Task<void> AnswerOtherRoute(http::Exchange& exchange, Route route);
+  http::Task<void> AwaitSnapshot(http::Exchange& exchange);
 
   // The value of krypton-wait.
   const std::string& park_text() const { return park_text_; }
@@ -60,6 +68,8 @@ class Gateway {
   RouteTable& routes_;
   http::Client& client_;
   GatewayMetrics& metrics_;
+  // The context of a request to a model that is not known, or not yet.
+  const std::shared_ptr<void> unknown_model_ = std::make_shared<int>();
 };
 
 }  // namespace krypton::gateway

@@ -1,4 +1,4 @@
-// krypton-gateway: carries the users' traffic to agents.
+// krypton-gateway: carries the users' traffic to agents and models.
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -12,7 +12,8 @@ int main(int argc, char** argv) {
   krypton::gateway::ServerSettings settings;
   krypton::log::LogSettings log_settings{.component = "gateway"};
 
-  krypton::config::Flags flags("krypton-gateway", "Carries the users' traffic to agents.");
+  krypton::config::Flags flags("krypton-gateway",
+                               "Carries the users' traffic to agents and models.");
   flags.Add(&settings.manager_address, "manager-address", "the manager's gRPC server", "HOST:PORT");
   flags.Add(&settings.http_bind_address, "http-bind-address", "where clients call", "HOST:PORT");
   flags.Add(&settings.grpc_bind_address, "grpc-bind-address", "where GatewayService answers",
@@ -26,6 +27,8 @@ int main(int argc, char** argv) {
             "sessions of one agent whose replica is remembered");
   flags.Add(&settings.default_startup_timeout, "default-startup-timeout",
             "how long a call waits for a replica where spec.startupTimeout is not set");
+  flags.Add(&settings.model_scan_bytes, "model-scan-bytes",
+            "how far into a body the key \"model\" is looked for");
   flags.Add(&settings.max_hops, "max-hops", "gateways that a call may pass");
   flags.Add(&settings.trusted_proxies, "trusted-proxies",
             "peers whose X-Forwarded-* fields are believed", "CIDR,...");

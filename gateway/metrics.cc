@@ -51,58 +51,16 @@ metrics::Labels With(metrics::Labels labels, const char* name, std::string value
 
 }  // namespace
 
-InvocationCounters::InvocationCounters(std::shared_ptr<metrics::CounterFamily> family,
-                                       std::string name_space, std::string name)
-    : family_(std::move(family)), namespace_(std::move(name_space)), name_(std::move(name)) {}
-
-void InvocationCounters::Count(int status) {
-  if (prometheus::Counter* counter = Find(status)) {
-    counter->Increment();
-  } else {
-    Add(status)->Increment();
-  }
-}
-
-prometheus::Counter* InvocationCounters::Find(int status) const {
-  for (const StatusCounter& known : statuses_) {
-    const int its = known.status.load(std::memory_order_acquire);
-    if (its == status) return known.counter.get();
-    if (its == 0) break;
-  }
-  return nullptr;
-}
-
-std::shared_ptr<prometheus::Counter> InvocationCounters::Add(int status) {
-  std::lock_guard lock(adding_);
-  if (retired_) return std::make_shared<prometheus::Counter>();
-  auto counter = family_->Get(
-      {{"agent", name_}, {"namespace", namespace_}, {"status", std::to_string(status)}});
-  for (StatusCounter& known : statuses_) {
-    const int its = known.status.load(std::memory_order_relaxed);
-    if (its == status) break;
-    if (its != 0) continue;
-    known.counter = counter;
-    known.status.store(status, std::memory_order_release);
-    break;
-  }
-  return counter;
-}
-
-void InvocationCounters::Retire() {
-  std::lock_guard lock(adding_);
-  retired_ = true;
-  family_->RemoveMatching({{"agent", name_}, {"namespace", namespace_}});
-}
-
-ResourceMetrics::ResourceMetrics(std::shared_ptr<Families> families, std::string name_space,
-                                 std::string name)
+ResourceMetrics::ResourceMetrics(std::shared_ptr<Families> families, const v1::ResourceKey& key)
     : families_(std::move(families)),
-      namespace_(std::move(name_space)),
-      name_(std::move(name)),
-      invocations_(families_->invocations, namespace_, name_) {
+      namespace_(key.namespace_()),
+      name_(key.name()),
+      invocations_(families_->invocations, {{"agent", name_}, {"namespace", namespace_}}) {
   const metrics::Labels labels = {{"agent", name_}, {"namespace", namespace_}};
-  families_->invocations->Get(With(labels, "status", "200"));  // So that rates have a baseline.
-  duration_ = families_->durations->Get(labels);
+  if (key.kind() != v1::RESOURCE_KIND_MODEL) {
+    families_->invocations->Get(With(labels, "status", "200"));  // So that rates have a baseline.
+    duration_ = families_->durations->Get(labels);
+  }
   wait_ = families_->waits->Get(labels);
   cold_starts_ = families_->cold_starts->Get(labels);
   for (size_t i = 0; i < retries_.size(); ++i) {
@@ -126,16 +84,23 @@ void ResourceMetrics::Retire() {
 
 GatewayMetrics::GatewayMetrics(metrics::Registry& registry)
     : families_(std::make_shared<Families>(registry)),
-      unknown_(std::make_unique<InvocationCounters>(families_->invocations, kUnknownLabel,
-                                                    kUnknownLabel)) {
-  families_->invocations->Get(
-      {{"agent", kUnknownLabel}, {"namespace", kUnknownLabel}, {"status", "404"}});
+      model_families_(std::make_shared<ModelFamilies>(registry)) {
+  const metrics::Labels unknown = {{"agent", kUnknownLabel}, {"namespace", kUnknownLabel}};
+  const metrics::Labels unknown_model = {{"model", kUnknownLabel}};
+  unknown_ = std::make_unique<StatusCounters>(families_->invocations, unknown);
+  unknown_model_ = std::make_unique<StatusCounters>(model_families_->invocations, unknown_model);
+  families_->invocations->Get(With(unknown, "status", "404"));
+  model_families_->invocations->Get(With(unknown_model, "status", "404"));
 }
 
 GatewayMetrics::~GatewayMetrics() = default;
 
 std::shared_ptr<ResourceMetrics> GatewayMetrics::For(const v1::ResourceKey& key) const {
-  return std::make_shared<ResourceMetrics>(families_, key.namespace_(), key.name());
+  return std::make_shared<ResourceMetrics>(families_, key);
+}
+
+std::shared_ptr<ModelMetrics> GatewayMetrics::ForModel(std::string id) const {
+  return std::make_shared<ModelMetrics>(model_families_, std::move(id));
 }
 
 }  // namespace krypton::gateway

@@ -4,21 +4,20 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "common/metrics/family.h"
 #include "common/metrics/registry.h"
 #include "common/metrics/trace.h"
 #include "gateway/endpoint.h"
+#include "gateway/model_metrics.h"
+#include "gateway/status_counters.h"
 #include "krypton/v1/resource.pb.h"
 
 namespace krypton::gateway {
 
-// No RFC 1123 label: no agent can have this name.
+// No RFC 1123 label: no agent and no model can have this name.
 inline constexpr char kUnknownLabel[] = "_unknown";
 
 enum class RetryReason { kOverCapacity, kShuttingDown, kUnreachable, kBroke };
@@ -29,40 +28,14 @@ inline constexpr std::array<const char*, 4> kStages = {"decide", "start", "ready
 
 struct Families;
 
-// krypton_invocations_total of one agent, by status: each status' counter is looked up once. Any
-// thread.
-class InvocationCounters {
- public:
-  InvocationCounters(std::shared_ptr<metrics::CounterFamily> family, std::string name_space,
-                     std::string name);
-
-  void Count(int status);
-  // Its series have left /metrics, and none comes back.
-  void Retire();
-
- private:
-  // Of the statuses seen so far, in the order of their first use; status 0: free.
-  struct StatusCounter {
-    std::atomic<int> status{0};
-    std::shared_ptr<prometheus::Counter> counter;
-  };
-  prometheus::Counter* Find(int status) const;
-  std::shared_ptr<prometheus::Counter> Add(int status);
-
-  const std::shared_ptr<metrics::CounterFamily> family_;
-  const std::string namespace_;
-  const std::string name_;
-  std::array<StatusCounter, 12> statuses_;
-  std::mutex adding_;  // Of a status, and retirement.
-  bool retired_ ABSL_GUARDED_BY(adding_) = false;
-};
-
-// The series of one agent. Held by its dispatcher and by the requests that count in it; outlives
-// the agent as long as one of them does. Any thread.
+// The series of one resource under `agent` and `namespace`: of an agent all, of a model those that
+// both have (model_metrics.h has its others). Held by its dispatcher and by the requests that count
+// in it; outlives the resource as long as one of them does. Any thread.
 class ResourceMetrics {
  public:
-  ResourceMetrics(std::shared_ptr<Families> families, std::string name_space, std::string name);
+  ResourceMetrics(std::shared_ptr<Families> families, const v1::ResourceKey& key);
 
+  // Of an agent.
   void CountInvocation(int status) { invocations_.Count(status); }
   // `trace`: the sampled trace that the call belongs to, if any.
   void ObserveDuration(double seconds, metrics::TraceId trace = {}) {
@@ -75,14 +48,14 @@ class ResourceMetrics {
   void ObserveStart(const StartStages& stages);
   void ObserveFirstByte(double seconds) { stages_[3]->Observe(seconds); }
 
-  // The agent is deleted: its series leave /metrics.
+  // The resource is deleted: its series leave /metrics.
   void Retire();
 
  private:
   const std::shared_ptr<Families> families_;
   const std::string namespace_;
   const std::string name_;
-  InvocationCounters invocations_;
+  StatusCounters invocations_;
   std::shared_ptr<metrics::Histogram> duration_;
   std::shared_ptr<metrics::Histogram> wait_;
   std::shared_ptr<prometheus::Counter> cold_starts_;
@@ -97,12 +70,16 @@ class GatewayMetrics {
   ~GatewayMetrics();
 
   std::shared_ptr<ResourceMetrics> For(const v1::ResourceKey& key) const;
+  std::shared_ptr<ModelMetrics> ForModel(std::string id) const;
   // For requests that reach no resource.
   void CountUnknown(int status) { unknown_->Count(status); }
+  void CountUnknownModel(int status) { unknown_model_->Count(status); }
 
  private:
   std::shared_ptr<Families> families_;
-  std::unique_ptr<InvocationCounters> unknown_;
+  std::shared_ptr<ModelFamilies> model_families_;
+  std::unique_ptr<StatusCounters> unknown_;
+  std::unique_ptr<StatusCounters> unknown_model_;
 };
 
 }  // namespace krypton::gateway

@@ -1,48 +1,37 @@
 #include "gateway/model_list.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
-#include <set>
-
-#include "common/resource/key.h"
 
 namespace krypton::gateway {
 namespace {
 
-int64_t CreatedAt(const registry::EntryPtr& entry) {
-  return entry->model().metadata().creation_timestamp().seconds();
+// As the manifest has it.
+boost::json::object SourceOf(const v1::ModelSource& source) {
+  boost::json::object json;
+  if (!source.huggingface().empty()) json["huggingface"] = source.huggingface();
+  if (!source.file().empty()) json["file"] = source.file();
+  if (!source.path().empty()) json["path"] = source.path();
+  return json;
+}
+
+boost::json::object ToJson(const ModelRoute& model) {
+  const v1::ObjectMeta& metadata = model.entry->model().metadata();
+  return {{"id", model.id},
+          {"object", "model"},
+          {"created", metadata.creation_timestamp().seconds()},
+          {"owned_by", "krypton"},
+          {"namespace", model.entry->key().namespace_()},
+          {"source", SourceOf(model.entry->model().spec().source())}};
 }
 
 }  // namespace
 
-std::string ModelListJson(std::vector<registry::EntryPtr> models) {
-  std::ranges::sort(models, [](const registry::EntryPtr& a, const registry::EntryPtr& b) {
-    if (CreatedAt(a) != CreatedAt(b)) return CreatedAt(a) < CreatedAt(b);
-    return resource::KeyLess()(a->key(), b->key());
-  });
-  boost::json::array data;
-  std::set<std::string> taken;
-  for (const registry::EntryPtr& entry : models) {
-    const bool bare = taken.insert(entry->key().name()).second;
-    data.push_back({{"id", bare ? entry->key().name() : resource::ToString(entry->key())},
-                    {"object", "model"},
-                    {"created", CreatedAt(entry)},
-                    {"owned_by", "krypton"}});
-  }
-  return boost::json::serialize(boost::json::object{{"object", "list"}, {"data", std::move(data)}});
-}
+std::string ModelJson(const ModelRoute& model) { return boost::json::serialize(ToJson(model)); }
 
-http::Task<void> AnswerModelList(http::Exchange& exchange, const RouteTable& routes) {
-  const std::string_view method = exchange.request().method;
-  if (method != "GET" && method != "HEAD") {
-    const http::Error error{
-        .code = http::ErrorCode::kBadRequest, .message = "models can only be read", .status = 405};
-    co_await exchange.RespondError(error);
-    co_return;
-  }
-  const std::string body = ModelListJson(routes.Models());
-  const http::Field fields[] = {{"content-type", "application/json"}};
-  co_await exchange.Respond(200, fields, body);
+std::string ModelListJson(const std::vector<ModelRoutePtr>& models) {
+  boost::json::array data;
+  for (const ModelRoutePtr& model : models) data.push_back(ToJson(*model));
+  return boost::json::serialize(boost::json::object{{"object", "list"}, {"data", std::move(data)}});
 }
 
 }  // namespace krypton::gateway

@@ -1,19 +1,17 @@
-// GET /v1/models: the ids of the models that the registry knows, in OpenAI's shape.
+// What GET /v1/models and GET /v1/models/{id} answer, in OpenAI's shape and with two fields of our
+// own. Pure.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "common/http/exchange.h"
-#include "gateway/route_table.h"
+#include "gateway/model_table.h"
 
 namespace krypton::gateway {
 
-// {"object":"list","data":[{"id":...,"object":"model","created":...,"owned_by":"krypton"}]}. A
-// model is listed by its name; where two namespaces use one name, the bare name is the one's that
-// was created first, and the others are listed as `namespace/name`. Pure.
-std::string ModelListJson(std::vector<registry::EntryPtr> models);
-
-http::Task<void> AnswerModelList(http::Exchange& exchange, const RouteTable& routes);
+// {"id":...,"object":"model","created":...,"owned_by":"krypton","namespace":...,"source":{...}}
+std::string ModelJson(const ModelRoute& model);
+// {"object":"list","data":[...]}
+std::string ModelListJson(const std::vector<ModelRoutePtr>& models);
 
 }  // namespace krypton::gateway

@@ -1,5 +1,7 @@
 #include "gateway/route.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 #include "common/resource/key.h"
@@ -9,6 +11,8 @@ namespace {
 
 constexpr std::string_view kAgents = "/v1/agents/";
 constexpr std::string_view kModels = "/v1/models";
+constexpr std::array<std::string_view, 4> kModelCalls = {"/v1/chat/completions", "/v1/completions",
+                                                         "/v1/embeddings", "/v1/responses"};
 
 int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -66,6 +70,18 @@ void Route::SetKey(std::string_view received) {
   decoded_ = *first + "/" + *second;
 }
 
+void Route::SetModelId(std::string_view received) {
+  kind = RouteKind::kModel;
+  received_ = received;
+  if (received.find('%') == received.npos) return;
+  std::optional<std::string> decoded = PercentDecode(received);
+  if (!decoded) {
+    kind = RouteKind::kBadRequest;
+    return;
+  }
+  decoded_ = *std::move(decoded);
+}
+
 Route ParseRoute(std::string_view target) {
   Route route;
   const size_t question = std::min(target.find('?'), target.size());
@@ -74,10 +90,12 @@ Route ParseRoute(std::string_view target) {
   if (path.starts_with(kModels)) {
     const std::string_view id = path.substr(kModels.size());
     if (id.empty()) route.kind = RouteKind::kModelList;
-    if (id.size() > 1 && id[0] == '/') {
-      route.kind = RouteKind::kModel;
-      route.received_ = id.substr(1);
-    }
+    if (id.size() > 1 && id[0] == '/') route.SetModelId(id.substr(1));
+    return route;
+  }
+  if (std::ranges::find(kModelCalls, path) != kModelCalls.end()) {
+    route.kind = RouteKind::kModelCall;
+    route.rest = path;
     return route;
   }
   if (!path.starts_with(kAgents)) return route;

@@ -14,6 +14,7 @@ namespace krypton::gateway {
 
 enum class RouteKind {
   kAgent,       // /v1/agents/{namespace}/{name}[/rest]
+  kModelCall,   // One of OpenAI's routes whose body names a model.
   kModelList,   // /v1/models
   kModel,       // /v1/models/{id}
   kUnknown,     // Nothing of ours: 404.
@@ -26,17 +27,19 @@ class Route {
   RouteKind kind = RouteKind::kUnknown;
   // As received: `/v1/agents/default/echo`. The target is `prefix + rest + query`.
   std::string_view prefix;
-  // Begins with '/', or is empty: the call goes to spec.invocationPath.
+  // Begins with '/', or is empty: the call goes to spec.invocationPath. Of a model the whole path.
   std::string_view rest;
   // With its '?', or empty.
   std::string_view query;
 
-  // `namespace/name`, decoded: of an agent; for kModel the model's id as received.
+  // Decoded: `namespace/name` of an agent; for kModel the model's id, where an encoded slash is the
+  // same as a plain one.
   std::string_view key() const { return decoded_.empty() ? received_ : std::string_view(decoded_); }
 
  private:
   friend Route ParseRoute(std::string_view target);
   void SetKey(std::string_view received);
+  void SetModelId(std::string_view received);
 
   std::string_view received_;
   std::string decoded_;

@@ -13,19 +13,14 @@ RouteTable::RouteTable(Settings settings, GatewayMetrics& metrics, Dispatcher::L
     : settings_(settings),
       metrics_(metrics),
       on_load_(std::move(on_load)),
-      forget_(std::move(forget)) {}
+      forget_(std::move(forget)),
+      models_(metrics) {}
 
 void RouteTable::Apply(const registry::Change& change) {
   for (const v1::ResourceKey& key : change.removed) Remove(key);
   for (const registry::EntryPtr& entry : change.entries) {
     const auto resource = resource::Resource::FromEntry(*entry);
-    if (resource == nullptr) continue;
-    if (resource->agent() != nullptr) {
-      ApplyAgent(*entry, *resource);
-    } else {
-      std::lock_guard lock(mutex_);
-      models_.insert_or_assign(resource::ToString(entry->key()), entry);
-    }
+    if (resource != nullptr) Put(entry, *resource);
   }
   {
     std::lock_guard lock(mutex_);
@@ -34,38 +29,46 @@ void RouteTable::Apply(const registry::Change& change) {
   synced_.store(true, std::memory_order_release);
 }
 
-void RouteTable::ApplyAgent(const v1::RegistryEntry& entry, const resource::Resource& resource) {
-  const std::string name = resource::ToString(entry.key());
-  DispatcherPtr dispatcher = FindAgent(name);
+void RouteTable::Put(const registry::EntryPtr& entry, const resource::Resource& resource) {
+  const v1::ResourceKey& key = entry->key();
+  DispatcherPtr dispatcher = Known(key);
   const bool is_new = dispatcher == nullptr;
   if (is_new) {
-    dispatcher = std::make_shared<Dispatcher>(entry.key(), settings_.dispatcher,
-                                              metrics_.For(entry.key()), on_load_);
+    dispatcher =
+        std::make_shared<Dispatcher>(key, settings_.dispatcher, metrics_.For(key), on_load_);
   }
-  const auto gone = dispatcher->Update(entry, PolicyOf(resource, settings_.default_startup_timeout),
-                                       http::Clock::now());
+  const auto gone = dispatcher->Update(
+      *entry, PolicyOf(resource, settings_.default_startup_timeout), http::Clock::now());
   for (const http::Endpoint& endpoint : gone) forget_(endpoint);
+  if (key.kind() == v1::RESOURCE_KIND_MODEL) return models_.Put(entry, std::move(dispatcher));
   if (!is_new) return;
   std::lock_guard lock(mutex_);
-  agents_.emplace(name, std::move(dispatcher));
+  agents_.emplace(resource::ToString(key), std::move(dispatcher));
+}
+
+DispatcherPtr RouteTable::Known(const v1::ResourceKey& key) const {
+  const std::string name = resource::ToString(key);
+  if (key.kind() != v1::RESOURCE_KIND_MODEL) return FindAgent(name);
+  const ModelRoutePtr model = models_.Find(name);
+  return model == nullptr ? nullptr : model->dispatcher;
 }
 
 void RouteTable::Remove(const v1::ResourceKey& key) {
-  DispatcherPtr dispatcher;
-  {
-    std::lock_guard lock(mutex_);
-    if (key.kind() == v1::RESOURCE_KIND_MODEL) {
-      models_.erase(resource::ToString(key));
-      return;
-    }
-    const auto found = agents_.find(resource::ToString(key));
-    if (found == agents_.end()) return;
-    dispatcher = std::move(found->second);
-    agents_.erase(found);
-  }
+  const DispatcherPtr dispatcher = Take(key);
+  if (dispatcher == nullptr) return;
   for (const http::Endpoint& endpoint : dispatcher->Close()) forget_(endpoint);
   dispatcher->metrics().Retire();
-  log::Info("agent removed", {{"agent", resource::ToString(key)}});
+  log::Info("removed", {{std::string(resource::KindWord(key.kind())), resource::ToString(key)}});
+}
+
+DispatcherPtr RouteTable::Take(const v1::ResourceKey& key) {
+  if (key.kind() == v1::RESOURCE_KIND_MODEL) return models_.Remove(key);
+  std::lock_guard lock(mutex_);
+  const auto found = agents_.find(resource::ToString(key));
+  if (found == agents_.end()) return nullptr;
+  DispatcherPtr dispatcher = std::move(found->second);
+  agents_.erase(found);
+  return dispatcher;
 }
 
 DispatcherPtr RouteTable::FindAgent(std::string_view key) const {
@@ -74,30 +77,23 @@ DispatcherPtr RouteTable::FindAgent(std::string_view key) const {
   return found == agents_.end() ? nullptr : found->second;
 }
 
-std::vector<DispatcherPtr> RouteTable::Agents() const {
-  std::vector<DispatcherPtr> agents;
+std::vector<DispatcherPtr> RouteTable::Dispatchers() const {
+  std::vector<DispatcherPtr> all;
+  for (const ModelRoutePtr& model : models_.List()) all.push_back(model->dispatcher);
   {
     std::shared_lock lock(mutex_);
-    agents.reserve(agents_.size());
-    for (const auto& [name, dispatcher] : agents_) agents.push_back(dispatcher);
+    all.reserve(all.size() + agents_.size());
+    for (const auto& [name, dispatcher] : agents_) all.push_back(dispatcher);
   }
-  std::ranges::sort(agents, [](const DispatcherPtr& a, const DispatcherPtr& b) {
+  std::ranges::sort(all, [](const DispatcherPtr& a, const DispatcherPtr& b) {
     return resource::KeyLess()(a->key(), b->key());
   });
-  return agents;
+  return all;
 }
 
 uint64_t RouteTable::registry_version() const {
   std::shared_lock lock(mutex_);
   return registry_version_;
-}
-
-std::vector<registry::EntryPtr> RouteTable::Models() const {
-  std::vector<registry::EntryPtr> models;
-  std::shared_lock lock(mutex_);
-  models.reserve(models_.size());
-  for (const auto& [name, entry] : models_) models.push_back(entry);
-  return models;
 }
 
 }  // namespace krypton::gateway

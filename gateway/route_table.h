@@ -1,8 +1,9 @@
-// The second step of a request: the dispatcher of the agent that its target names.
+// The second step of a request: the dispatcher of the agent that its target names, or of the model
+// that its body names (model_table.h).
 //
-// Follows the registry: makes a dispatcher for each agent, tells it each change, closes it when the
-// agent is deleted (its series go with it). Apply is called by the registry's thread; everything
-// else by any thread. When the manager is gone the last table stays.
+// Follows the registry: makes a dispatcher for each agent and model, tells it each change, closes
+// it when the resource is deleted (its series go with it). Apply is called by the registry's
+// thread; everything else by any thread. When the manager is gone the last table stays.
 #pragma once
 
 #include <atomic>
@@ -14,10 +15,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "common/registry/client.h"
+#include "gateway/by_name.h"
 #include "gateway/dispatcher.h"
 #include "gateway/metrics.h"
+#include "gateway/model_table.h"
 
 namespace krypton::gateway {
 
@@ -35,30 +37,18 @@ class RouteTable {
 
   // `namespace/name`. Null: no such agent.
   DispatcherPtr FindAgent(std::string_view key) const;
-  // Ordered by namespace and name.
-  std::vector<DispatcherPtr> Agents() const;
+  const ModelTable& models() const { return models_; }
+  // Of all agents, then of all models; ordered by namespace and name.
+  std::vector<DispatcherPtr> Dispatchers() const;
   uint64_t registry_version() const;
   // A snapshot was applied.
   bool synced() const { return synced_.load(std::memory_order_acquire); }
 
-  // A model's entry, as the registry has it. Its requests' routes are not this table's yet; its id
-  // can be listed.
-  std::vector<registry::EntryPtr> Models() const;
-
  private:
-  // Looks up a string_view without making a string of it.
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-  };
-  template <class T>
-  using ByName = absl::flat_hash_map<std::string, T, Hash, Equal>;
-
-  void ApplyAgent(const v1::RegistryEntry& entry, const resource::Resource& resource);
+  void Put(const registry::EntryPtr& entry, const resource::Resource& resource);
+  DispatcherPtr Known(const v1::ResourceKey& key) const;
+  // Takes it out of its table; null when it was not there.
+  DispatcherPtr Take(const v1::ResourceKey& key);
   void Remove(const v1::ResourceKey& key);
 
   const Settings settings_;
@@ -66,10 +56,10 @@ class RouteTable {
   const Dispatcher::LoadListener on_load_;
   const std::function<void(const http::Endpoint&)> forget_;
 
+  ModelTable models_;
   std::atomic<bool> synced_{false};
   mutable std::shared_mutex mutex_;
   ByName<DispatcherPtr> agents_ ABSL_GUARDED_BY(mutex_);
-  ByName<registry::EntryPtr> models_ ABSL_GUARDED_BY(mutex_);
   uint64_t registry_version_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

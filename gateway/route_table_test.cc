@@ -4,14 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "common/resource/key.h"
-#include "gateway/model_list.h"
 #include "gateway/queue_reports.h"
 
 namespace krypton::gateway {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 v1::RegistryEntry AgentEntry(const std::string& name, const std::string& address = "") {
@@ -52,7 +50,9 @@ class RouteTableTest : public testing::Test {
   }
   std::vector<std::string> AgentNames() {
     std::vector<std::string> names;
-    for (const DispatcherPtr& agent : routes_.Agents()) names.push_back(agent->key().name());
+    for (const DispatcherPtr& agent : routes_.Dispatchers()) {
+      if (agent->key().kind() == v1::RESOURCE_KIND_AGENT) names.push_back(agent->key().name());
+    }
     return names;
   }
 
@@ -91,17 +91,17 @@ TEST_F(RouteTableTest, AnAgentKeepsItsDispatcherAcrossChanges) {
   EXPECT_THAT(forgotten_, ElementsAre("127.0.0.1:4000", "127.0.0.1:4001"));
 }
 
-TEST_F(RouteTableTest, ModelsAreListedTheOlderOneUnderItsBareName) {
-  Apply({ModelEntry("late", "llama", 200), ModelEntry("early", "llama", 100),
-         ModelEntry("late", "other", 300)});
-  EXPECT_EQ(ModelListJson(routes_.Models()),
-            R"({"object":"list","data":[)"
-            R"({"id":"llama","object":"model","created":100,"owned_by":"krypton"},)"
-            R"({"id":"late/llama","object":"model","created":200,"owned_by":"krypton"},)"
-            R"({"id":"other","object":"model","created":300,"owned_by":"krypton"}]})");
-  EXPECT_THAT(AgentNames(), IsEmpty());
-  Apply({}, {resource::ModelKey("early", "llama")});
-  EXPECT_THAT(routes_.Models(), SizeIs(2));
+TEST_F(RouteTableTest, ModelsHaveDispatchersToo) {
+  Apply({ModelEntry("default", "llama", 100), AgentEntry("a")});
+  const ModelRoutePtr model = routes_.models().Find("llama");
+  ASSERT_NE(model, nullptr);
+  EXPECT_EQ(routes_.FindAgent("default/llama"), nullptr);
+  EXPECT_THAT(routes_.Dispatchers(), SizeIs(2));
+  Apply({ModelEntry("default", "llama", 100)});
+  EXPECT_EQ(routes_.models().Find("llama")->dispatcher, model->dispatcher);
+  Apply({}, {resource::ModelKey("default", "llama")});
+  EXPECT_EQ(routes_.models().Find("llama"), nullptr);
+  EXPECT_THAT(routes_.Dispatchers(), SizeIs(1));
 }
 
 TEST_F(RouteTableTest, ReportsCarryWhatWaitsAndNothingElse) {

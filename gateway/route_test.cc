@@ -48,9 +48,17 @@ TEST(RouteTest, Table) {
       {"//v1/agents/d/e", RouteKind::kUnknown, "", "", ""},
       {"/v1/../v1/agents/d/e", RouteKind::kUnknown, "", "", ""},
       {"/v1/models", RouteKind::kModelList, "", "", ""},
-      {"/v1/models/org%2Fname:Q4", RouteKind::kModel, "org%2Fname:Q4", "", ""},
+      {"/v1/models/org%2Fname:Q4", RouteKind::kModel, "org/name:Q4", "", ""},
+      {"/v1/models/org%2", RouteKind::kBadRequest, "", "", ""},
       {"/v1/models/org/name", RouteKind::kModel, "org/name", "", ""},
       {"/v1/modelsx", RouteKind::kUnknown, "", "", ""},
+      {"/v1/chat/completions", RouteKind::kModelCall, "", "/v1/chat/completions", ""},
+      {"/v1/completions?a=/b", RouteKind::kModelCall, "", "/v1/completions", "?a=/b"},
+      {"/v1/embeddings", RouteKind::kModelCall, "", "/v1/embeddings", ""},
+      {"/v1/responses", RouteKind::kModelCall, "", "/v1/responses", ""},
+      {"/v1/chat/completions/", RouteKind::kUnknown, "", "", ""},
+      {"/v1/chat", RouteKind::kUnknown, "", "", ""},
+      {"/v1/audio/speech", RouteKind::kUnknown, "", "", ""},
   };
   for (const Row& row : rows) {
     const Route route = ParseRoute(row.target);
@@ -58,8 +66,8 @@ TEST(RouteTest, Table) {
     if (row.kind == RouteKind::kBadRequest) continue;
     EXPECT_EQ(route.key(), row.key) << row.target;
     EXPECT_EQ(route.rest, row.rest) << row.target;
-    if (row.kind != RouteKind::kAgent) continue;
     EXPECT_EQ(route.query, row.query) << row.target;
+    if (row.kind != RouteKind::kAgent) continue;
     EXPECT_EQ(std::string(route.prefix) + row.rest + row.query, row.target);
   }
 }

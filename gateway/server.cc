@@ -53,6 +53,7 @@ absl::Status Positive(const char* flag, int value) {
 absl::StatusOr<TrustedProxies> Check(const ServerSettings& settings) {
   for (const auto& [flag, value] :
        {std::pair("--max-buffer-per-agent", settings.max_buffer_per_agent),
+        std::pair("--model-scan-bytes", settings.model_scan_bytes),
         std::pair("--max-hops", settings.max_hops),
         std::pair("--max-connections", settings.max_connections)}) {
     if (absl::Status status = Positive(flag, value); !status.ok()) return status;
@@ -154,6 +155,7 @@ absl::Status Server::Impl::ServeTraffic(TrustedProxies trusted_proxies) {
   workers.Start();
   gateway = std::make_unique<Gateway>(
       Gateway::Settings{.max_hops = settings.max_hops,
+                        .model_scan_bytes = static_cast<size_t>(settings.model_scan_bytes),
                         .trusted_proxies = std::move(trusted_proxies),
                         .first_snapshot_patience = settings.default_startup_timeout},
       routes, client, metrics);
@@ -212,7 +214,7 @@ absl::Status Server::Impl::SayReady() {
 void Server::Impl::AwaitCalls(TimePoint deadline) const {
   const auto streams = [this] {
     int64_t open = 0;
-    for (const DispatcherPtr& agent : routes.Agents()) open += agent->totals().streams;
+    for (const DispatcherPtr& agent : routes.Dispatchers()) open += agent->totals().streams;
     return open;
   };
   while (traffic->requests_in_flight() > streams() && http::Clock::now() < deadline) {

@@ -37,7 +37,7 @@ void StateMetrics::CollectAgents(std::vector<prometheus::MetricFamily>& families
   auto in_flight =
       GaugeFamily("krypton_gateway_inflight", "Calls of this gateway at replicas now.");
   auto streams = GaugeFamily("krypton_gateway_streams", "Streams open through this gateway now.");
-  for (const DispatcherPtr& agent : routes_.Agents()) {
+  for (const DispatcherPtr& agent : routes_.Dispatchers()) {
     const std::vector<prometheus::ClientMetric::Label> labels = {
         {"agent", agent->key().name()}, {"namespace", agent->key().namespace_()}};
     const Dispatcher::Totals totals = agent->totals();

@@ -15,9 +15,12 @@ Error CancelError() {
   return {.code = ErrorCode::kShuttingDown, .message = "the gateway is shutting down"};
 }
 
-Error PlaceError(Place place) {
+Error PlaceError(Place place, v1::ResourceKind kind) {
   if (place == Place::kQueueFull) {
-    return {.code = ErrorCode::kQueueFull, .message = "too many calls wait for this agent already"};
+    return {.code = ErrorCode::kQueueFull, .message = "too many calls wait for a replica already"};
+  }
+  if (kind == v1::RESOURCE_KIND_MODEL) {
+    return {.code = ErrorCode::kModelNotFound, .message = "the model was deleted"};
   }
   return {.code = ErrorCode::kAgentNotFound, .message = "the agent was deleted"};
 }
@@ -63,7 +66,7 @@ http::Task<std::optional<Error>> Waiting::Wait(Ticket& ticket, Place place) {
                       .message = "no replica was free within spec.startupTimeout and spec.timeout"};
     }
   }
-  if (place != Place::kGranted) co_return PlaceError(place);
+  if (place != Place::kGranted) co_return PlaceError(place, dispatcher_.key().kind());
   co_return std::nullopt;
 }
 

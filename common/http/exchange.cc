@@ -89,17 +89,23 @@ Task<absl::StatusOr<std::string_view>> Exchange::ReadBody() {
   }
 }
 
-Task<absl::StatusOr<std::string_view>> Exchange::HoldBody(size_t max_bytes) {
+Task<absl::StatusOr<std::string_view>> Exchange::HoldMore(size_t max_bytes) {
   RequestState& state = *core_.state;
   state.held_limit = max_bytes;
+  const absl::StatusOr<std::string_view> piece = co_await ReadBody();
+  if (piece.ok() && !state.held_all) {
+    core_.FailBody(
+        {.code = ErrorCode::kBodyTooLarge, .message = "the body is too large", .param = {}});
+    co_return absl::ResourceExhaustedError("the body is too large");
+  }
+  co_return piece;
+}
+
+Task<absl::StatusOr<std::string_view>> Exchange::HoldBody(size_t max_bytes) {
+  RequestState& state = *core_.state;
   while (!state.body.done()) {
-    const absl::StatusOr<std::string_view> piece = co_await ReadBody();
+    const absl::StatusOr<std::string_view> piece = co_await HoldMore(max_bytes);
     if (!piece.ok()) co_return piece.status();
-    if (!state.held_all) {
-      core_.FailBody(
-          {.code = ErrorCode::kBodyTooLarge, .message = "the body is too large", .param = {}});
-      co_return absl::ResourceExhaustedError("the body is too large");
-    }
   }
   core_.in.ReleaseIfEmpty();
   co_return std::string_view(state.held);

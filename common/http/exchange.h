@@ -59,6 +59,9 @@ class Exchange {
   // to answer then: `RespondError(exchange.BodyError())`. Sends 100 Continue first if the client
   // waits for it.
   Task<absl::StatusOr<std::string_view>> ReadBody();
+  // As ReadBody, and the piece is held with all that came before it: Forward sends them, then what
+  // has not been read. kResourceExhausted when more than `max_bytes` would be held.
+  Task<absl::StatusOr<std::string_view>> HoldMore(size_t max_bytes);
   // The whole body, held for what follows: Forward sends it again from its start.
   // kResourceExhausted when it is longer than `max_bytes`.
   Task<absl::StatusOr<std::string_view>> HoldBody(size_t max_bytes);

@@ -163,6 +163,8 @@ Task<bool> Forwarding::SendRequest() {
     end = co_await upstream_->socket.WriteRest(vecs, core_.limits().write_timeout);
   }
   core_.in.ReleaseIfEmpty();
+  // Whatever was held to be looked at: from here on a body counts as replayable up to the limit.
+  if (!plan_.collected) state_.held_limit = core_.limits().replay_bytes;
   result_.sent = vecs.bytes() < all;
   if (end == WriteEnd::kDone) co_return true;
   End(ForwardEnd::kBroke);

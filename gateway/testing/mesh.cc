@@ -10,6 +10,21 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{20};
 
+void SetEndpoints(v1::RegistryEntry& entry, const std::vector<Replica*>& replicas,
+                  int concurrency) {
+  entry.clear_endpoints();
+  for (const Replica* replica : replicas) {
+    v1::Endpoint& endpoint = *entry.add_endpoints();
+    endpoint.set_instance("at " + replica->address());
+    endpoint.set_address(replica->address());
+    endpoint.set_state(v1::ENDPOINT_STATE_READY);
+    endpoint.set_concurrency(concurrency);
+    endpoint.mutable_start_timing()->mutable_decide()->set_nanos(2'000'000);
+    endpoint.mutable_start_timing()->mutable_start()->set_nanos(30'000'000);
+    endpoint.mutable_start_timing()->mutable_ready()->set_nanos(4'000'000);
+  }
+}
+
 }  // namespace
 
 bool Eventually(const std::function<bool()>& holds) {
@@ -47,6 +62,11 @@ Mesh::Mesh(RouteTable::Settings settings, Gateway::Settings gateway) {
   agent.mutable_metadata()->set_generation(1);
   agent.mutable_spec()->set_max_streams(256);
   agent.mutable_spec()->set_concurrency(8);
+  *model_entry_.mutable_key() = resource::ModelKey("default", "llama");
+  v1::Model& model = *model_entry_.mutable_model();
+  model.mutable_metadata()->set_namespace_("default");
+  model.mutable_metadata()->set_name("llama");
+  model.mutable_metadata()->set_generation(1);
 }
 
 Mesh::~Mesh() {
@@ -62,28 +82,36 @@ Replica& Mesh::AddReplica(http::Handler handler) {
 }
 
 void Mesh::Register(const std::vector<Replica*>& replicas, int concurrency) {
-  entry_.clear_endpoints();
-  for (const Replica* replica : replicas) {
-    v1::Endpoint& endpoint = *entry_.add_endpoints();
-    endpoint.set_instance("at " + replica->address());
-    endpoint.set_address(replica->address());
-    endpoint.set_state(v1::ENDPOINT_STATE_READY);
-    endpoint.set_concurrency(concurrency);
-    endpoint.mutable_start_timing()->mutable_decide()->set_nanos(2'000'000);
-    endpoint.mutable_start_timing()->mutable_start()->set_nanos(30'000'000);
-    endpoint.mutable_start_timing()->mutable_ready()->set_nanos(4'000'000);
-  }
+  SetEndpoints(entry_, replicas, concurrency);
+  Apply(entry_);
+}
+
+void Mesh::RegisterModel(const std::vector<Replica*>& replicas, int concurrency) {
+  SetEndpoints(model_entry_, replicas, concurrency);
+  Apply(model_entry_);
+}
+
+void Mesh::Unregister() { Remove(entry_.key()); }
+
+void Mesh::UnregisterModel() { Remove(model_entry_.key()); }
+
+void Mesh::Apply(const v1::RegistryEntry& entry) {
   registry::Change change;
-  change.entries.push_back(std::make_shared<const v1::RegistryEntry>(entry_));
+  change.entries.push_back(std::make_shared<const v1::RegistryEntry>(entry));
   change.version = ++version_;
   routes_->Apply(change);
 }
 
-void Mesh::Unregister() {
+void Mesh::Remove(const v1::ResourceKey& key) {
   registry::Change change;
-  change.removed.push_back(entry_.key());
+  change.removed.push_back(key);
   change.version = ++version_;
   routes_->Apply(change);
+}
+
+httplib::Result Mesh::Post(const std::string& path, const std::string& body,
+                           httplib::Headers headers) const {
+  return NewClient().Post(path.c_str(), headers, body, "application/json");
 }
 
 httplib::Client Mesh::NewClient() const {
@@ -103,6 +131,11 @@ std::future<httplib::Result> Mesh::GetLater(const std::string& rest) const {
 Dispatcher::Totals Mesh::totals() const {
   const DispatcherPtr agent = routes_->FindAgent("default/echo");
   return agent == nullptr ? Dispatcher::Totals{} : agent->totals();
+}
+
+Dispatcher::Totals Mesh::model_totals() const {
+  const ModelRoutePtr model = routes_->models().Find("default/llama");
+  return model == nullptr ? Dispatcher::Totals{} : model->dispatcher->totals();
 }
 
 double Mesh::Metric(const std::string& name, const std::string& label_value) const {

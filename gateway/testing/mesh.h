@@ -50,16 +50,24 @@ class Mesh {
   // The agent default/echo with these replicas, ready, `concurrency` each.
   void Register(const std::vector<Replica*>& replicas, int concurrency = 8);
   void Unregister();
+  // The model default/llama likewise.
+  void RegisterModel(const std::vector<Replica*>& replicas, int concurrency = 8);
+  v1::ModelSpec& model_spec() { return *model_entry_.mutable_model()->mutable_spec(); }
+  void UnregisterModel();
   // Of the agent, for the next Register.
   v1::AgentSpec& spec() { return *entry_.mutable_agent()->mutable_spec(); }
   v1::RegistryEntry& entry() { return entry_; }
 
   const std::string& address() const { return address_; }
   httplib::Client NewClient() const;
+  // To one of OpenAI's routes.
+  httplib::Result Post(const std::string& path, const std::string& body,
+                       httplib::Headers headers = {}) const;
   httplib::Result Get(const std::string& rest = "/", httplib::Headers headers = {}) const;
   std::future<httplib::Result> GetLater(const std::string& rest = "/") const;
 
   Dispatcher::Totals totals() const;
+  Dispatcher::Totals model_totals() const;
   // The sum of a family's values (or counts) over the series with this label value.
   double Metric(const std::string& name, const std::string& label_value) const;
 
@@ -68,6 +76,9 @@ class Mesh {
   RouteTable& routes() { return *routes_; }
 
  private:
+  void Apply(const v1::RegistryEntry& entry);
+  void Remove(const v1::ResourceKey& key);
+
   metrics::Registry registry_{"gateway"};
   GatewayMetrics metrics_{registry_};
   http::Workers workers_{2};
@@ -79,6 +90,7 @@ class Mesh {
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::string address_;
   v1::RegistryEntry entry_;
+  v1::RegistryEntry model_entry_;
   uint64_t version_ = 0;
 };
 
