@@ -1,6 +1,7 @@
 """Every series is documented, named as published, bounded, and true."""
 
 import gzip
+import json
 import os
 import re
 import subprocess
@@ -9,13 +10,23 @@ import time
 import pytest
 from harness import http, metrics
 from harness.http import Connection
-from harness.mesh import SOURCE
+from harness.mesh import PROBE, SOURCE
 from harness.processes import SLOW
 from harness.waiting import eventually
 from prometheus_client.openmetrics import parser as openmetrics
 
 MESH = {}
 BUCKETS = "0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30".split()
+MODEL_BUCKETS = "0.05 0.1 0.25 0.5 1 2.5 5 10 30 60 120".split()
+MODEL = {"apiVersion": "krypton.ai/v1alpha1", "kind": "Model",
+         "metadata": {"name": "talker", "annotations": {
+             "krypton.ai/local-command": f"exec python3 -S {PROBE}"}},
+         "spec": {"source": {"huggingface": "example/none", "file": "none.gguf"}, "mode": "serverless",
+                  "minReplicas": 0}}
+
+
+def ask(mesh, model):
+    return http.call(mesh.http, "POST", "/v1/chat/completions", body=json.dumps({"model": model}).encode())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,6 +37,10 @@ def used(mesh):
     assert mesh.call("used", "/pid").status == 200
     assert mesh.call("fixed", "/pid").status == 200
     assert mesh.call("unknown").status == 404
+    mesh.write("talker.yaml", json.dumps(MODEL))
+    eventually(lambda: ask(mesh, "talker").status == 200, 15 * SLOW, "the model answers")
+    for name in ("made-up", "default/made-up", "made/up/"):
+        assert ask(mesh, name).status == 404
     mesh.get("control_plane", "/v1/agents", "http")
 
 
@@ -85,6 +100,14 @@ def test_the_published_names(mesh):
     for direction in ("up", "down", "noop"):
         assert manager.value("krypton_scaler_decisions_total", **used, direction=direction) is not None
     assert manager.value("krypton_agent_replicas_desired", **used) == 1
+    assert gateway.value("krypton_model_invocations_total", model="talker", status="200") >= 1
+    assert gateway.value("krypton_model_invocations_total", model="_unknown", status="404") >= 3
+    buckets = [labels["le"] for labels in
+               gateway.label_sets("krypton_model_invocation_duration_seconds_bucket")
+               if labels["model"] == "talker"]
+    assert sorted(map(float, buckets)) == [*map(float, MODEL_BUCKETS), float("inf")]
+    for kind in ("prompt", "completion"):
+        assert gateway.value("krypton_model_tokens_total", model="talker", type=kind) == 0
     control_plane = found["control plane"]
     assert control_plane.value("krypton_api_requests_total", route="list_agents", method="GET", code="200") >= 1
     assert control_plane.total("krypton_api_request_duration_seconds_count", route="list_agents") >= 1
