@@ -153,7 +153,8 @@ void EventRecorder::Impl::Emit(Event event) {
   if (stop_by_.has_value()) return;
   const std::string key = event.Key();
   const auto it = events_.find(key);
-  if (it != events_.end() && event.seen - it->second.seen < settings_.series_end) {
+  if (it != events_.end() &&
+      (it->second.being_written || event.seen - it->second.seen < settings_.series_end)) {
     ++it->second.count;
     it->second.last = event.last;
     it->second.seen = event.seen;
