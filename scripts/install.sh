@@ -108,19 +108,25 @@ python_with() {
   echo "$venv/bin/python"
 }
 
-# node_openai: a folder with npm's openai in its node_modules; empty without npm.
-node_openai() {
-  local version=7.57.0
-  local dir=$cache/npm-openai-$version
+# npm_folder NAME PACKAGE@VERSION...: a folder with these in its node_modules; empty without npm.
+npm_folder() {
+  local dir=$cache/npm-$1
+  shift
   if [ ! -e "$dir/complete" ]; then
     command -v npm >/dev/null || return 0
-    say "Fetching npm's openai $version (once)"
+    say "Fetching $* from npm (once)"
     mkdir -p "$dir"
-    npm install --silent --no-fund --no-audit --prefix "$dir" "openai@$version" >&2 || return 0
+    npm install --silent --no-fund --no-audit --prefix "$dir" "$@" >&2 || return 0
     touch "$dir/complete"
   fi
   echo "$dir"
 }
+
+# node_openai: where npm's openai is.
+node_openai() { npm_folder openai-7.57.0 openai@7.57.0; }
+
+# node_grafana: where Grafana's types and TypeScript are, against which the dashboards are checked.
+node_grafana() { npm_folder grafana-13.2.3 @grafana/schema@13.2.3 typescript@5.9.3; }
 
 # go_tool NAME MODULE@VERSION: path of a Go program, built once into the cache; empty without Go.
 go_tool() {

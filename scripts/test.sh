@@ -5,11 +5,12 @@ run_tests() {
   local preset=$1 name=${2:-}
   local grpcurl; grpcurl=$(go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4)
   export KRYPTON_TEST_PYTHON KRYPTON_TEST_PYTHON_LEGACY KRYPTON_GRPCURL=$grpcurl
-  export KRYPTON_TEST_PYTHON_MODELS KRYPTON_TEST_NODE_OPENAI
+  export KRYPTON_TEST_PYTHON_MODELS KRYPTON_TEST_NODE_OPENAI KRYPTON_TEST_NODE_GRAFANA
   KRYPTON_TEST_PYTHON=$(test_python)
   KRYPTON_TEST_PYTHON_LEGACY=$(test_python legacy)
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)
   KRYPTON_TEST_NODE_OPENAI=$(node_openai)
+  KRYPTON_TEST_NODE_GRAFANA=$(node_grafana)
   [ -n "$grpcurl" ] || say "grpcurl cannot be built (no Go here): its tests are skipped"
   local select=()
   [ -n "$name" ] && select=(-R "$name")

@@ -1,0 +1,192 @@
+"""A real Prometheus over a mesh: every query of dashboards and rules has an answer, and the counts are the client's."""
+
+import os
+import time
+
+import pytest
+from harness import http, load
+from harness.mesh import Mesh
+from harness.prometheus import BINARIES, Prometheus
+from harness.processes import SLOW, kill_all
+from harness.queries import NAMES, queries, rules
+from harness.waiting import eventually
+
+NAMESPACES = ("default", "team")
+TRACE = os.urandom(16).hex()
+
+
+class Client:
+    """Calls, and what it counted: {(namespace, agent, status): calls}."""
+
+    def __init__(self, mesh):
+        self.mesh, self.counts = mesh, {}
+
+    def count(self, namespace, agent, status):
+        key = namespace, agent, str(status)
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+    def call(self, agent, rest, namespace="default", **options):
+        answer = self.mesh.call(agent, rest, namespace, **options)
+        self.count(namespace, agent, answer.status)
+        return answer
+
+    def burst(self, agent, rest, count, namespace="default"):
+        results = load.burst(self.mesh.http, http.path(namespace, agent, rest), count)
+        for result in results:
+            self.count(namespace, agent, result.status)
+        return results
+
+
+def everything_happens(mesh, client):
+    """Wake-ups, overload, full queues, errors, draining: in two namespaces."""
+    for namespace in NAMESPACES:
+        mesh.apply("echo", namespace, concurrency=2, maxReplicas=1, scaleToZeroAfter="5m")
+        client.call("echo", "/pid", namespace)  # Wakes it.
+        for code in (200, 404, 500):
+            for _ in range(5):
+                client.call("echo", f"/status?code={code}", namespace)
+        client.burst("echo", "/sleep?ms=100", 40, namespace)  # More than queue and replica hold.
+    client.call("echo", "/pid", headers={"traceparent": f"00-{TRACE}-{os.urandom(8).hex()}-01"})
+    straight_to_the_sidecar(mesh)
+    replicas_go_and_come(mesh, client)
+    mesh.call("nobody")
+    for _ in range(3):
+        mesh.get("control_plane", "/v1/agents", "http")
+
+
+def straight_to_the_sidecar(mesh):
+    """Callers that go around the gateway are refused when the replica is full."""
+    (endpoint,) = mesh.endpoints("echo")
+    results = load.burst(endpoint["address"], "/sleep?ms=300", 8)
+    assert any(result.error == "over_capacity" for result in results), load.summary(results)
+
+
+def replicas_go_and_come(mesh, client):
+    """A replica that drains under traffic: its place is taken by a new revision's."""
+    mesh.apply("rolling", mode="always-on", maxReplicas=1)
+    mesh.wait_replicas("rolling", 1)
+    client.call("rolling", "/pid")
+    mesh.apply("rolling", mode="always-on", maxReplicas=1, labels={"revision": "2"})
+    client.call("rolling", "/pid")
+
+
+@pytest.fixture(scope="module", params=sorted(BINARIES), ids=lambda version: f"prometheus{version}")
+def scraped(request):
+    """A mesh in which everything has happened under the eyes of a Prometheus: (mesh, prometheus, client)."""
+    if not BINARIES[request.param]:
+        pytest.skip(f"no Prometheus {request.param}.x is here")
+    mesh = Mesh(gateway=["--max-buffer-per-agent", "20"])
+    try:
+        mesh.start()
+        prometheus = Prometheus(mesh, request.param, patient=False)
+        prometheus.wait_targets()  # So that rates have what came before.
+        client = Client(mesh)
+        everything_happens(mesh, client)
+        prometheus.wait_scraped()
+        yield mesh, prometheus, client
+        prometheus.stop()
+        mesh.stop()
+    finally:
+        kill_all(mesh.root)
+
+
+def test_every_target_is_up_and_none_is_there_twice(scraped):
+    _, prometheus, _ = scraped
+    jobs = {labels["job"]: value for labels, value in prometheus.ask("sum by (job) (up)")}
+    assert jobs == {"krypton-gateway": 1, "krypton-control-plane": 1, "krypton-manager": 1,
+                    "krypton-system/krypton-agents": 3}
+    assert not prometheus.ask("count by (instance) (up) > 1")
+
+
+def test_counters_are_what_the_client_counted(scraped):
+    _, prometheus, client = scraped
+    seen = {(labels["namespace"], labels["agent"], labels["status"]): value for labels, value in
+            prometheus.ask('krypton_invocations_total{agent!="_unknown"} > 0')}
+    assert seen == client.counts
+    durations = prometheus.ask("sum by (namespace, agent) (krypton_invocation_duration_seconds_count) > 0")
+    for labels, value in durations:
+        assert value == sum(count for (namespace, agent, _), count in client.counts.items()
+                            if (namespace, agent) == (labels["namespace"], labels["agent"]))
+
+
+def test_an_agents_namespace_is_its_own(scraped):
+    _, prometheus, _ = scraped
+    assert not prometheus.ask('{exported_namespace!=""}')
+    for series in ("krypton_invocations_total", "krypton_agent_replicas_desired", "krypton_proxy_inflight"):
+        found = {labels["namespace"] for labels, _ in prometheus.ask(f'{series}{{agent!="_unknown"}}')}
+        assert found == set(NAMESPACES), series
+    assert {labels["namespace"] for labels, _ in prometheus.ask("krypton_registry_version")} == {"krypton-system"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "krypton-models"])
+def test_every_panel_shows_something(scraped, name):
+    _, prometheus, _ = scraped
+    chosen = {"namespace": "default", "agent": "echo"}
+    if name == "krypton-overview":
+        chosen = {"namespace": ".+", "agent": ".+"}
+    for where, expr in queries(name, **chosen):
+        eventually(lambda: prometheus.ask(expr), 10 * SLOW, f"{name}: {where}: {expr}", every=0.3)
+
+
+def test_every_recording_rule_records(scraped):
+    _, prometheus, _ = scraped
+    for rule in rules():
+        if "record" in rule:
+            eventually(lambda: prometheus.ask(rule["record"]), 10 * SLOW, rule["record"], every=0.3)
+
+
+def test_every_alert_is_evaluated(scraped):
+    _, prometheus, _ = scraped
+    found = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    assert len(found) == len(rules())
+    assert {rule["health"] for rule in found} == {"ok"}, found
+
+
+def test_what_the_client_saw_is_what_the_panels_say(scraped):
+    _, prometheus, client = scraped
+    refused = sum(count for (_, agent, status), count in client.counts.items() if (agent, status) == ("echo", "503"))
+    assert refused > 0
+    assert prometheus.value('sum(krypton_gateway_errors_total{reason="queue_full"})') == refused
+    assert prometheus.value('sum(krypton_proxy_rejected_total{reason="over_capacity", agent="echo"})') > 0
+    for namespace in NAMESPACES:
+        assert prometheus.value(f'krypton_cold_starts_total{{namespace="{namespace}", agent="echo"}}') >= 1
+    assert prometheus.value('krypton_proxy_concurrency{namespace="team", agent="echo"}') == 2
+
+
+def test_exemplars_lead_to_the_trace(scraped):
+    _, prometheus, _ = scraped
+    now = time.time()
+    found = prometheus.get("query_exemplars", query="krypton_invocation_duration_seconds_bucket",
+                           start=now - 600, end=now + 60)
+    assert [exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]] == [TRACE]
+
+
+def firing(prometheus, name):
+    return [alert for alert in prometheus.get("alerts")["alerts"]
+            if alert["labels"]["alertname"] == name and alert["state"] == "firing"]
+
+
+def test_an_alert_fires_and_resolves(scraped):
+    mesh, prometheus, _ = scraped
+    assert not firing(prometheus, "KryptonAgentUnavailable")
+    mesh.apply("broken", mode="always-on", maxReplicas=1, command="sleep 1000")  # Never opens its port.
+    (alert,) = eventually(lambda: firing(prometheus, "KryptonAgentUnavailable"), 30 * SLOW, "it fires", every=0.3)
+    assert alert["labels"] | {"agent": "broken", "namespace": "default", "severity": "critical"} == alert["labels"]
+    assert alert["annotations"]["dashboard_url"] == "/d/krypton-agent?var-namespace=default&var-agent=broken"
+    mesh.apply("broken", mode="always-on", maxReplicas=1)
+    mesh.wait_replicas("broken", 1)
+    prometheus.wait_targets()
+    eventually(lambda: not firing(prometheus, "KryptonAgentUnavailable"), 30 * SLOW, "it resolves", every=0.3)
+
+
+def test_a_deleted_agents_series_go_stale(scraped):
+    mesh, prometheus, _ = scraped
+    mine = '{namespace="team", agent="echo"}'
+    assert prometheus.ask(mine)
+    mesh.delete("echo", "team")
+    eventually(lambda: mesh.route("echo", "team") is None and not mesh.sidecars_of("gone"), 10 * SLOW, "it is gone")
+
+    def stale():
+        prometheus.find_targets()
+        return not [labels for labels, _ in prometheus.ask(mine) if not labels["__name__"].startswith(("agent_", "ALERTS"))]
+    eventually(stale, 60 * SLOW, lambda: f"its series are stale: {prometheus.ask(mine)[:3]}", every=0.3)
