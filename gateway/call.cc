@@ -85,6 +85,7 @@ http::Task<void> Call::Run() {
 }
 
 http::Task<void> Call::AnswerError(http::Error error) {
+  dispatcher_->metrics().CountError(error.code);
   if (model_ != nullptr) model_->AddRetryFields(error, delivered_);
   return exchange_.RespondError(std::move(error));
 }

@@ -25,12 +25,15 @@ struct Families {
             {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30})),
         retries(metrics::CounterFamily::Make(
             registry, "krypton_gateway_retries_total",
-            "Calls sent again, to another replica or from the queue, by the reason.")) {
+            "Calls sent again, to another replica or from the queue, by the reason.")),
+        errors(metrics::CounterFamily::Make(registry, "krypton_gateway_errors_total",
+                                            "Calls that ended with an error of the mesh itself.")) {
     series.Add(durations);
     series.Add(waits);
     series.Add(cold_starts);
     series.Add(stages);
     series.Add(retries);
+    series.Add(errors);
   }
 
   std::shared_ptr<metrics::CounterFamily> invocations;
@@ -39,6 +42,7 @@ struct Families {
   std::shared_ptr<metrics::CounterFamily> cold_starts;
   std::shared_ptr<metrics::HistogramFamily> stages;
   std::shared_ptr<metrics::CounterFamily> retries;
+  std::shared_ptr<metrics::CounterFamily> errors;
   metrics::AgentSeries series;
 };
 
@@ -66,9 +70,19 @@ ResourceMetrics::ResourceMetrics(std::shared_ptr<Families> families, const v1::R
   for (size_t i = 0; i < retries_.size(); ++i) {
     retries_[i] = families_->retries->Get(With(labels, "reason", kRetryReasons[i]));
   }
+  for (size_t i = 0; i < errors_.size(); ++i) {
+    errors_[i] = families_->errors->Get(With(labels, "reason", kErrorReasons[i]));
+  }
   for (size_t i = 0; i < stages_.size(); ++i) {
     stages_[i] = families_->stages->Get(With(labels, "stage", kStages[i]));
   }
+}
+
+void ResourceMetrics::CountError(http::ErrorCode code) {
+  const std::string_view name = http::CodeName(code);
+  size_t reason = 0;
+  while (reason + 1 < kErrorReasons.size() && kErrorReasons[reason] != name) ++reason;
+  errors_[reason]->Increment();
 }
 
 void ResourceMetrics::ObserveStart(const StartStages& stages) {

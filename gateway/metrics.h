@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "common/http/error.h"
 #include "common/metrics/family.h"
 #include "common/metrics/registry.h"
 #include "common/metrics/trace.h"
@@ -23,6 +24,9 @@ inline constexpr char kUnknownLabel[] = "_unknown";
 enum class RetryReason { kOverCapacity, kShuttingDown, kUnreachable, kBroke };
 inline constexpr std::array<const char*, 4> kRetryReasons = {"over_capacity", "shutting_down",
                                                              "unreachable", "broke"};
+// Errors of the mesh itself, by their code; what the request was to blame for is "other".
+inline constexpr std::array<const char*, 5> kErrorReasons = {
+    "queue_full", "start_timeout", "agent_timeout", "agent_unreachable", "other"};
 // The stages of a cold start.
 inline constexpr std::array<const char*, 4> kStages = {"decide", "start", "ready", "first_byte"};
 
@@ -43,6 +47,8 @@ class ResourceMetrics {
   }
   void ObserveWait(double seconds) { wait_->Observe(seconds); }
   void CountRetry(RetryReason reason) { retries_[static_cast<int>(reason)]->Increment(); }
+  // A call that the gateway ended with this error.
+  void CountError(http::ErrorCode code);
   void CountColdStart() { cold_starts_->Increment(); }
   // What the manager measured of a start, and the gateway's own last stage.
   void ObserveStart(const StartStages& stages);
@@ -60,6 +66,7 @@ class ResourceMetrics {
   std::shared_ptr<metrics::Histogram> wait_;
   std::shared_ptr<prometheus::Counter> cold_starts_;
   std::array<std::shared_ptr<prometheus::Counter>, kRetryReasons.size()> retries_;
+  std::array<std::shared_ptr<prometheus::Counter>, kErrorReasons.size()> errors_;
   std::array<std::shared_ptr<metrics::Histogram>, kStages.size()> stages_;
 };
 

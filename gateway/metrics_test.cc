@@ -63,6 +63,23 @@ TEST_F(MetricsTest, CountsByStatusWhateverTheirNumber) {
   EXPECT_EQ(values.at("429"), 2);
 }
 
+TEST_F(MetricsTest, ErrorsOfTheMeshCountByTheirCode) {
+  const auto echo = metrics_.For(resource::AgentKey("default", "echo"));
+  echo->CountError(http::ErrorCode::kQueueFull);
+  echo->CountError(http::ErrorCode::kAgentUnreachable);
+  echo->CountError(http::ErrorCode::kBodyTooLarge);
+  const std::string exposed = registry_.Expose(metrics::Format::kText);
+  for (const auto& [reason, count] :
+       {std::pair("queue_full", 1), std::pair("start_timeout", 0), std::pair("agent_timeout", 0),
+        std::pair("agent_unreachable", 1), std::pair("other", 1)}) {
+    EXPECT_NE(
+        exposed.find("krypton_gateway_errors_total{agent=\"echo\",namespace=\"default\",reason=\"" +
+                     std::string(reason) + "\"} " + std::to_string(count) + "\n"),
+        std::string::npos)
+        << reason;
+  }
+}
+
 TEST_F(MetricsTest, ADeletedAgentTakesItsSeriesAlongForGood) {
   const auto echo = metrics_.For(resource::AgentKey("default", "echo"));
   echo->CountInvocation(200);

@@ -42,6 +42,9 @@ ERRORS = [
     lines("Errors by status", "Calls that ended with 4xx or 5xx.", "reqps",
           query(f"""sum by (status) (rate(krypton_invocations_total{{{ONE}, status=~"4..|5.."}}[{RATE}]))""",
                 "{{status}}"), empty="no errors"),
+    lines("Errors of the mesh", "Calls that the gateway ended itself, by reason: full queue, no replica in time, "
+          "no answer in time, no connection.", "reqps",
+          query(f"sum by (reason) (rate(krypton_gateway_errors_total{{{ONE}}}[{RATE}]))", "{{reason}}")),
     lines("Calls sent again", "Retries of the gateways by reason; callers do not see them.", "reqps",
           query(f"sum by (reason) (rate(krypton_gateway_retries_total{{{ONE}}}[{RATE}]))", "{{reason}}")),
     lines("Refused by sidecars", "Requests that the agent never saw.", "reqps",

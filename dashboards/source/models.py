@@ -39,5 +39,19 @@ TOKENS = [
             for share in (0.5, 0.95)], empty="no streamed answer in this time"),
 ]
 
+# Of a model, `agent` is its name there.
+LOADING = [
+    lines("Calls waiting", "Calls in the gateways' queues.", "short",
+          query('sum by (namespace, agent) (krypton_buffer_depth{agent=~"$model"})', "{{namespace}}/{{agent}}"),
+          decimals=0),
+    lines("Loading", "P95 of a model's cold start, from the decision to readiness, by stage.", "s",
+          query(f"""histogram_quantile(0.95, sum by (agent, stage, le)
+              (rate(krypton_cold_start_stage_seconds_bucket{{agent=~"$model"}}[{RATE}])))""", "{{agent}} {{stage}}"),
+          empty="no model was loaded in this time"),
+    lines("Replicas wanted and ready", "The scaler's wish and the sidecars' own word.", "short",
+          query('max by (namespace, agent) (krypton_agent_replicas_desired{agent=~"$model"})', "{{agent}} wanted"),
+          query('sum by (namespace, agent) (krypton_proxy_ready{agent=~"$model"})', "{{agent}} ready"), decimals=0),
+]
+
 DASHBOARD = build("models", "Krypton / Models", "Models: calls, tokens, time to first token, loading.",
-                  VARIABLES, [("", CALLS), ("Tokens", TOKENS)])
+                  VARIABLES, [("", CALLS), ("Tokens", TOKENS), ("Waiting and loading", LOADING)])

@@ -13,7 +13,8 @@ from harness.queries import DASHBOARDS, RULES, SOURCE, documented, named_in, rul
 
 TESTS = DASHBOARDS / "krypton-rules-test.yaml"
 ALERTS = {"KryptonAgentUnavailable", "KryptonColdStartsFailing", "KryptonQueueFull", "KryptonErrorBudgetBurn",
-          "KryptonSidecarRejecting", "KryptonScalerMissing", "KryptonRegistryStale", "KryptonReconcileFailing"}
+          "KryptonSidecarRejecting", "KryptonModelSlowToFirstToken", "KryptonScalerMissing", "KryptonRegistryStale",
+          "KryptonReconcileFailing"}
 
 
 def alerts():
