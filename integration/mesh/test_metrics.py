@@ -239,6 +239,29 @@ def test_gateway_stays_ready_without_its_manager_and_control_plane_says_what_it_
     assert http.call(mesh.address("control_plane", "ops"), target="/healthz").status == 200
 
 
+def page_of_series():
+    """The table of docs/metrics.md: {component: (of its own, for each agent)}."""
+    text = (SOURCE / "docs" / "metrics.md").read_text().partition("## How many series")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z ]+) \| (\d+) \| (\d+|none) \|$", text, re.M)
+    return {component: (int(own), None if each == "none" else int(each)) for component, own, each in rows}
+
+
+def test_the_number_of_series_is_what_the_page_says(mesh):
+    page = page_of_series()
+    assert set(page) == {"gateway", "control plane", "manager", "sidecar"}
+    for component, scrape in scrapes(mesh).items():
+        own, each = page[component]
+        labels = [dict(labels) for _, labels in scrape.samples]
+        # "fixed" was called once; each other status adds one when it first occurs.
+        of_agent = [each for each in labels if each.get("agent") == "fixed"]
+        if component == "sidecar":
+            others = [each for each in labels if "code" not in each]
+        else:
+            others = [each for each in labels if "agent" not in each]
+        assert abs(len(others) - own) <= max(5, own / 10), f"{component}: {len(others)} of its own"
+        assert (len(of_agent) or None) == each, f"{component}: {len(of_agent)} for each agent"
+
+
 def ask(address, requests, answers):
     """Sends each request and takes down its status; on one connection as long as that stays open."""
     connection = None
