@@ -60,7 +60,6 @@ int main(int argc, char** argv) {
 
   krypton::config::Process process;
   auto metrics = std::make_shared<krypton::metrics::Registry>("manager");
-  settings.state_dir = local.state_dir;
   settings.gateway_url = local.gateway_url;
   SetProxyFlags(settings.tls, local);
   krypton::manager::Manager manager(

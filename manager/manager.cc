@@ -15,11 +15,11 @@
 #include "manager/controller/controller.h"
 #include "manager/controller/manager_service.h"
 #include "manager/controller/scaling_service.h"
+#include "manager/leadership.h"
 #include "manager/load/load_service.h"
 #include "manager/registry/registry_service.h"
 #include "manager/registry/store.h"
 #include "manager/scaler/scaler_host.h"
-#include "manager/term_file.h"
 #include "manager/ticker.h"
 
 namespace krypton::manager {
@@ -53,12 +53,13 @@ struct Manager::Parts {
   void MakeServices();
   absl::Status StartServers();
   absl::Status StartPlatform();
+  void OnLeadership(const Leadership::View& view);
 
   const ManagerSettings settings;
   const PlatformFactory make_platform;
   const std::shared_ptr<metrics::Registry> metrics;
 
-  uint64_t term = 0;
+  Leadership leadership;
   RegistryStore store;
   std::optional<Controller> controller;
   std::optional<scaler::ScalerHost> scaler;
@@ -85,24 +86,21 @@ void Manager::Parts::MakeServices() {
   const Clock clock;
   ControllerSettings controller_settings;
   controller_settings.gateway_url = settings.gateway_url;
-  controller_settings.term = term;
   controller_settings.scaler_enabled = settings.enable_scaler;
-  controller.emplace(controller_settings, clock, store, *metrics);
+  controller_settings.on_leadership = [this](const auto& view) { OnLeadership(view); };
+  controller.emplace(controller_settings, clock, store, leadership, *metrics);
 
   scaler::ScalerHostSettings scaler_settings;
   scaler_settings.policy = settings.policy;
   scaler_settings.interval = settings.scaler_interval;
-  scaler_settings.term = term;
   scaler.emplace(scaler_settings, clock, *metrics);
 
   // The controller first: a replica that is ready is an endpoint before its load is counted.
   std::vector<LoadListener*> listeners = {&*controller};
   if (settings.enable_scaler) listeners.push_back(&scaler->listener());
   registry_service.emplace(RegistryServiceSettings(), store, *metrics);
-  LoadSettings load_settings;
-  load_settings.term = term;
-  load_service.emplace(load_settings, clock, listeners, *metrics);
-  scaling_service.emplace(ScalingServiceSettings{.term = term}, *controller);
+  load_service.emplace(LoadSettings(), clock, leadership, listeners, *metrics);
+  scaling_service.emplace(ScalingServiceSettings(), *controller, leadership);
   manager_service.emplace(ManagerServiceSettings(), *controller);
 }
 
@@ -116,7 +114,6 @@ absl::Status Manager::Parts::StartServers() {
   absl::StatusOr<config::HostPort> grpc_bound = grpc_server->Start();
   if (!grpc_bound.ok()) return grpc_bound.status();
   grpc_address = *grpc_bound;
-  store.SetLeader(config::ToString(config::Reachable(grpc_address)), term);
 
   ops::Server::Settings ops_settings;
   ops_settings.bind_address = settings.metrics_bind_address;
@@ -144,23 +141,26 @@ absl::Status Manager::Parts::StartPlatform() {
   return platform->Start(*controller);
 }
 
+// By the platform's thread. Who reports load begins anew, and says everything to whoever leads now.
+void Manager::Parts::OnLeadership(const Leadership::View& view) {
+  if (settings.enable_scaler) {
+    view.leader ? scaler->Lead(view.term, grpc_server->InProcessChannel()) : scaler->Follow();
+  }
+  load_service->EndStreams();
+}
+
 absl::Status Manager::Start() {
   Parts& parts = *parts_;
   if (absl::Status status = Check(parts.settings); !status.ok()) return status;
-  absl::StatusOr<uint64_t> term = NextTerm(parts.settings.state_dir);
-  if (!term.ok()) return term.status();
-  parts.term = *term;
   parts.MakeServices();
   if (absl::Status status = parts.StartServers(); !status.ok()) return status;
   if (absl::Status status = parts.StartPlatform(); !status.ok()) return status;
-  if (parts.settings.enable_scaler) parts.scaler->Start(parts.grpc_server->InProcessChannel());
   parts.housekeeping.emplace(std::chrono::seconds(1), [&parts] {
     parts.load_service->EndSilentStreams();
     parts.registry_service->UpdateMetrics();
   });
   log::Info("manager serves", {{"grpc", config::ToString(parts.grpc_address)},
-                               {"ops", config::ToString(parts.ops_address)},
-                               {"term", parts.term}});
+                               {"ops", config::ToString(parts.ops_address)}});
   absl::Status written = config::WriteReadyFile(parts.settings.ready_file,
                                                 {{"grpc", config::ToString(parts.grpc_address)},
                                                  {"ops", config::ToString(parts.ops_address)}});
@@ -172,9 +172,10 @@ absl::Status Manager::Stop() {
   Parts& parts = *parts_;
   parts.ops_server->SetDraining();
   parts.grpc_server->SetServing(false);
-  parts.scaler->Stop();
+  parts.scaler->Follow();
   // Gateways and sidecars go on hearing and reporting while the replicas drain.
   parts.platform->Stop();
+  parts.scaler->Follow();  // It may have begun to lead meanwhile.
   parts.housekeeping.reset();
   parts.registry_service->Shutdown();
   parts.load_service->Shutdown();

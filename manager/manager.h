@@ -1,7 +1,7 @@
 // The manager's parts, put together: the registry, the load and scaling services, the scaler, the
 // controller, a platform, and the two servers. main.cc gives the settings and the platform.
 //
-// Start and Stop are called by one thread, each once; Stop drains and ends all replicas.
+// Start and Stop are called by one thread, each once; Stop ends the platform in its own way.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,6 @@ struct ManagerSettings {
   // 8070 where the gateway runs on the same machine.
   std::string metrics_bind_address = ":8080";
   rpc::TlsSettings tls;
-  std::string state_dir;
   std::string ready_file;
   std::string gateway_url = "http://127.0.0.1:8080";
   bool enable_scaler = true;

@@ -87,8 +87,10 @@ void MeasureSidecars(int sidecars) {
   FakePlatform platform;
   prometheus::Registry metrics;
   RegistryStore store;
-  Controller controller({}, clock, store, metrics);
+  Leadership leadership;
+  Controller controller({}, clock, store, leadership, metrics);
   controller.SetPlatform(platform);
+  controller.OnLeadership(true, 1, "");
   for (int first = 0; first < sidecars; first += kReplicasPerAgent) {
     controller.OnResource(MakeResource(AgentOf(first)));
     std::vector<platform::Replica> replicas;
@@ -97,7 +99,7 @@ void MeasureSidecars(int sidecars) {
     }
     controller.OnReplicas(resource::AgentKey("default", AgentOf(first)), std::move(replicas));
   }
-  LoadServiceImpl load({}, clock, {&controller}, metrics);
+  LoadServiceImpl load({}, clock, leadership, {&controller}, metrics);
   rpc::Server server({}, {&load});
   const auto address = server.Start();
   if (!address.ok()) return;

@@ -81,12 +81,14 @@ void MeasureWake(int wakes) {
   TimingPlatform platform;
   prometheus::Registry metrics;
   RegistryStore store;
-  Controller controller({}, clock, store, metrics);
+  Leadership leadership;
+  Controller controller({}, clock, store, leadership, metrics);
   controller.SetPlatform(platform);
+  controller.OnLeadership(true, 1, "");
   scaler::ScalerHost scaler({}, clock, metrics);
   RegistryServiceImpl registry({}, store, metrics);
-  LoadServiceImpl load({}, clock, {&controller, &scaler.listener()}, metrics);
-  ScalingServiceImpl scaling({}, controller);
+  LoadServiceImpl load({}, clock, leadership, {&controller, &scaler.listener()}, metrics);
+  ScalingServiceImpl scaling({}, controller, leadership);
   rpc::Server server({}, {&registry, &load, &scaling});
   const auto address = server.Start();
   if (!address.ok()) return;
@@ -94,9 +96,9 @@ void MeasureWake(int wakes) {
     controller.OnResource(MakeResource(Name(agent), {.serverless = true}));
   }
   controller.OnSynced();
-  scaler.Start(server.InProcessChannel());
+  scaler.Lead(1, server.InProcessChannel());
   PrintTimes("wake_to_platform_asked", Wake(config::ToString(*address), wakes, platform), 10);
-  scaler.Stop();
+  scaler.Follow();
   registry.Shutdown();
   load.Shutdown();
   scaling.Shutdown();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "absl/hash/hash.h"
 #include "common/log/log.h"
 #include "manager/controller/status.h"
 #include "manager/proto_time.h"
@@ -28,8 +28,12 @@ bool CreatedBefore(const resource::Resource& a, const resource::Resource& b) {
 }  // namespace
 
 Controller::Controller(ControllerSettings settings, Clock clock, RegistryStore& store,
-                       prometheus::Registry& metrics)
-    : settings_(std::move(settings)), clock_(std::move(clock)), store_(store), metrics_(metrics) {}
+                       Leadership& leadership, prometheus::Registry& metrics)
+    : settings_(std::move(settings)),
+      clock_(std::move(clock)),
+      store_(store),
+      leadership_(leadership),
+      metrics_(metrics) {}
 
 Controller::~Controller() = default;
 
@@ -48,6 +52,34 @@ bool Controller::synced() const {
   return synced_;
 }
 
+void Controller::OnLeadership(bool leader, uint64_t term, std::string leader_address) {
+  const Leadership::View view{leader, term, std::move(leader_address)};
+  {
+    std::lock_guard lock(mutex_);
+    if (!leadership_.Set(view)) return;
+    log::Info(leader ? "leads" : "follows", {{"term", term}, {"leader", view.address}});
+    store_.SetLeader(view.address, term);
+    term_ = term;
+    if (std::exchange(leads_, leader) != leader && synced_) leader ? TakeUp() : StandBack();
+  }
+  if (settings_.on_leadership) settings_.on_leadership(view);
+}
+
+void Controller::TakeUp() {
+  for (auto& [key, state] : resources_) {
+    state->told_status.reset();
+    SetDesired(*state, state->conflict.has_value() ? 0 : AdoptedDesired(*state));
+    Publish(*state);
+  }
+}
+
+void Controller::StandBack() {
+  for (auto& [key, state] : resources_) {
+    state->TakeObserved();
+    Publish(*state);
+  }
+}
+
 void Controller::OnResource(std::shared_ptr<const resource::Resource> resource) {
   std::lock_guard lock(mutex_);
   const v1::ResourceKey key = resource->key();
@@ -61,10 +93,13 @@ void Controller::OnResource(std::shared_ptr<const resource::Resource> resource) 
   }
   ResourceState& state = *slot;
   state.resource = std::move(resource);
+  if (is_new || !leads_) state.TakeObserved();
   metrics_.SetResources(resources_.size());
   ResolveName(key);
   if (state.conflict.has_value()) {
     SetDesired(state, 0);
+  } else if (!leads_) {
+    // As the leader said.
   } else if (is_new) {
     SetDesired(state, InitialDesired(state));
   } else {
@@ -107,8 +142,8 @@ int Controller::InitialDesired(const ResourceState& state) const {
   return settings_.scaler_enabled ? floor : std::max(floor, 1);
 }
 
-// What runs already goes on; the scaler knows better once it has heard of the load. While a roll is
-// under way, old and new replicas stand for one another.
+// What runs already, or was about to, goes on; the scaler knows better once it has heard of the
+// load. While a roll is under way, old and new replicas stand for one another.
 int Controller::AdoptedDesired(const ResourceState& state) const {
   int current = 0;
   int older = 0;
@@ -116,13 +151,14 @@ int Controller::AdoptedDesired(const ResourceState& state) const {
     if (replica.replica.phase == ReplicaPhase::kDraining) continue;
     ++(replica.replica.generation == state.resource->generation() ? current : older);
   }
-  return std::clamp(std::max({current, older, InitialDesired(state)}), 0,
+  const int decided = ObservedDesired(*state.resource);
+  return std::clamp(std::max({current, older, decided, InitialDesired(state)}), 0,
                     std::max(state.resource->max_replicas(), 1));
 }
 
 void Controller::SetDesired(ResourceState& state, int desired) {
   state.desired = desired;
-  if (synced_) platform_->SetReplicas(state.resource->key(), desired);
+  if (synced_ && leads_) platform_->SetReplicas(state.resource->key(), desired);
 }
 
 void Controller::OnSynced() {
@@ -130,10 +166,7 @@ void Controller::OnSynced() {
     std::lock_guard lock(mutex_);
     if (synced_) return;
     synced_ = true;
-    for (auto& [key, state] : resources_) {
-      SetDesired(*state, state->conflict.has_value() ? 0 : AdoptedDesired(*state));
-      Publish(*state);
-    }
+    leads_ ? TakeUp() : StandBack();
     log::Info("platform read",
               {{"resources", resources_.size()}, {"adopted replicas", instances_.size()}});
   }
@@ -199,193 +232,25 @@ void Controller::OnManifestProblems(std::vector<v1::ManifestProblem> problems) {
   store_.SetProblems(std::move(problems));
 }
 
-void Controller::OnLoad(const LoadSource& source, const v1::ReportRequest& report, bool) {
-  if (source.kind != v1::REPORTER_KIND_SIDECAR) return;
-  std::lock_guard lock(mutex_);
-  for (const v1::ReplicaLoad& load : report.replicas()) {
-    const auto owner = instances_.find(load.instance());
-    if (owner == instances_.end()) {
-      KeepEarly(source, load);
-      continue;
-    }
-    if (!resource::KeyEqual()(owner->second, load.key())) continue;
-    ResourceState* state = Find(load.key());
-    ReplicaState* replica = state == nullptr ? nullptr : state->Find(load.instance());
-    if (replica == nullptr || source.stream < replica->stream) continue;
-    if (TakeReport(source, load, *state, *replica) || InvocationDue(*state)) Publish(*state);
-  }
-}
-
-// The platform's word may come after the sidecar's first one, which is not said again for a while.
-void Controller::KeepEarly(const LoadSource& source, const v1::ReplicaLoad& load) {
-  if (early_reports_.size() >= settings_.max_early_reports) early_reports_.clear();
-  early_reports_[load.instance()] = {source, load};
-}
-
-// True when the entry changes.
-bool Controller::TakeReport(const LoadSource& source, const v1::ReplicaLoad& load,
-                            ResourceState& state, ReplicaState& replica) {
-  const v1::EndpointState before = replica.reported;
-  const v1::EndpointState shown_before = EndpointStateOf(replica);
-  const bool same = replica.port == load.port() && replica.concurrency == load.concurrency();
-  replica.stream = source.stream;
-  replica.reported = load.state();
-  if (load.port() != 0) replica.port = load.port();
-  replica.concurrency = load.concurrency();
-  if (load.has_last_activity()) {
-    if (!state.last_invocation.has_value() ||
-        FromProto(*state.last_invocation) < FromProto(load.last_activity())) {
-      state.last_invocation = load.last_activity();
-    }
-  }
-  const auto now = clock_.now();
-  if (replica.start.has_value() && !replica.first_report.has_value()) {
-    *replica.start->timing.mutable_start() = ToProto(now - replica.start->decided_at);
-  }
-  if (!replica.first_report.has_value()) replica.first_report = now;
-  if (load.state() == v1::ENDPOINT_STATE_READY && replica.start.has_value() &&
-      !replica.start->timing.has_ready()) {
-    *replica.start->timing.mutable_ready() = ToProto(now - *replica.first_report);
-  }
-  if (load.state() != before) {
-    platform_->OnReplicaState(state.resource->key(), replica.replica.instance, load.state());
-  }
-  return !same || EndpointStateOf(replica) != shown_before;
-}
-
-bool Controller::InvocationDue(const ResourceState& state) const {
-  if (!state.last_invocation.has_value()) return false;
-  if (!state.published_invocation.has_value()) return true;
-  return FromProto(*state.last_invocation) - FromProto(*state.published_invocation) >=
-         settings_.invocation_interval;
-}
-
-void Controller::OnLoadStreamEnd(const LoadSource& source) {
-  if (source.kind != v1::REPORTER_KIND_SIDECAR) return;
-  std::lock_guard lock(mutex_);
-  if (const auto early = early_reports_.find(source.instance);
-      early != early_reports_.end() && early->second.source.stream == source.stream) {
-    early_reports_.erase(early);
-  }
-  const auto owner = instances_.find(source.instance);
-  if (owner == instances_.end()) return;
-  ResourceState* state = Find(owner->second);
-  ReplicaState* replica = state == nullptr ? nullptr : state->Find(source.instance);
-  if (replica == nullptr || replica->stream != source.stream) return;
-  // From now on the platform's word counts, and it looks again.
-  replica->stream = 0;
-  replica->reported = v1::ENDPOINT_STATE_UNSPECIFIED;
-  platform_->ConfirmReplica(owner->second, source.instance);
-  Publish(*state);
-}
-
-absl::Status Controller::Apply(const v1::ScalingDecision& decision) {
-  if (!resource::IsDnsLabel(decision.key().namespace_()) ||
-      !resource::IsDnsLabel(decision.key().name())) {
-    return absl::InvalidArgumentError("the key names no agent and no model");
-  }
-  std::lock_guard lock(mutex_);
-  ResourceState* state = Find(decision.key());
-  if (state == nullptr) {
-    metrics_.CountDecisionRefused();
-    return absl::NotFoundError(resource::Describe(decision.key()) + " does not exist");
-  }
-  if (absl::Status status = Check(decision, *state); !status.ok()) {
-    metrics_.CountDecisionRefused();
-    state->decisions.AddRefusal(decision, std::string(status.message()));
-    return status;
-  }
-  if (decision.desired() == state->desired) return absl::OkStatus();
-  NoteWake(decision, *state);
-  state->decisions.Add(decision);
-  log::Info("scaled", {{"agent", resource::ToString(decision.key())},
-                       {"from", state->desired},
-                       {"to", decision.desired()},
-                       {"reason", decision.reason()}});
-  SetDesired(*state, decision.desired());
-  Publish(*state);
-  return absl::OkStatus();
-}
-
-absl::Status Controller::Check(const v1::ScalingDecision& decision,
-                               const ResourceState& state) const {
-  if (decision.term() != settings_.term) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "the decision is of term %d, this manager's term is %d", decision.term(), settings_.term));
-  }
-  if (!synced_) return absl::UnavailableError("the platform has not been read yet");
-  if (state.conflict.has_value()) {
-    return absl::FailedPreconditionError("another resource has the same name");
-  }
-  const int floor = state.resource->floor_replicas();
-  const int max = state.resource->max_replicas();
-  if (decision.desired() < floor || decision.desired() > max) {
-    return absl::OutOfRangeError(absl::StrFormat("desired %d is not in %d..%d of generation %d",
-                                                 decision.desired(), floor, max,
-                                                 state.resource->generation()));
-  }
-  return absl::OkStatus();
-}
-
-void Controller::NoteWake(const v1::ScalingDecision& decision, ResourceState& state) {
-  if (state.desired != 0 || decision.desired() == 0) {
-    state.wake.reset();
-    return;
-  }
-  if (!decision.has_decide_time()) return;
-  StartClock start;
-  start.decided_at = clock_.now();
-  *start.timing.mutable_decide() = decision.decide_time();
-  state.wake = start;
-  const auto published = std::max<std::chrono::nanoseconds>(
-      clock_.wall() - FromProto(decision.time()), std::chrono::nanoseconds::zero());
-  metrics_.ObserveWake(FromProto(decision.decide_time()) + published);
-}
-
 void Controller::Publish(ResourceState& state) {
-  state.published_invocation = state.last_invocation;
+  if (InvocationDue(state)) state.published_invocation = state.last_invocation;
   const ReplicaCounts counts = CountReplicas(state);
-  state.conditions = ConditionsOf(state, counts, clock_.wall());
-  store_.Put(EntryOf(state, counts, settings_.gateway_url));
+  if (leads_) state.conditions = ConditionsOf(state, counts, clock_.wall());
+  v1::RegistryEntry entry = EntryOf(state, counts, settings_.gateway_url);
+  TellStatus(state, entry);
+  store_.Put(std::move(entry));
 }
 
-// People who ask by URL give no kind: whichever there is, the one that runs first.
-absl::StatusOr<v1::ResourceKey> Controller::Resolve(const v1::ResourceKey& key) const {
-  std::vector<v1::ResourceKey> candidates = {key};
-  if (key.kind() == v1::RESOURCE_KIND_UNSPECIFIED) {
-    candidates = {resource::AgentKey(key.namespace_(), key.name()),
-                  resource::ModelKey(key.namespace_(), key.name())};
-  }
-  std::optional<v1::ResourceKey> existing;
-  for (const v1::ResourceKey& candidate : candidates) {
-    const auto found = resources_.find(candidate);
-    if (found == resources_.end()) continue;
-    if (!found->second->conflict.has_value()) return candidate;
-    existing = candidate;
-  }
-  if (existing.has_value()) return *existing;
-  return absl::NotFoundError(resource::Describe(key) + " does not exist");
-}
-
-absl::StatusOr<std::vector<v1::DecisionRecord>> Controller::Decisions(const v1::ResourceKey& key,
-                                                                      size_t limit) const {
-  std::lock_guard lock(mutex_);
-  const absl::StatusOr<v1::ResourceKey> resolved = Resolve(key);
-  if (!resolved.ok()) return resolved.status();
-  return resources_.at(*resolved)->decisions.Last(limit);
-}
-
-absl::StatusOr<std::unique_ptr<platform::LogStream>> Controller::ReadLogs(
-    const v1::ResourceKey& key, const platform::LogOptions& options) const {
-  platform::Platform* platform = nullptr;
-  absl::StatusOr<v1::ResourceKey> resolved;
-  {
-    std::lock_guard lock(mutex_);
-    resolved = Resolve(key);
-    platform = platform_;
-  }
-  if (!resolved.ok()) return resolved.status();
-  return platform->ReadLogs(*resolved, options);
+void Controller::TellStatus(ResourceState& state, const v1::RegistryEntry& entry) {
+  if (!leads_ || !synced_) return;
+  const size_t fingerprint =
+      absl::HashOf(entry.has_agent() ? entry.agent().status().SerializeAsString()
+                                     : entry.model().status().SerializeAsString());
+  if (state.told_status == fingerprint) return;
+  state.told_status = fingerprint;
+  platform::Status status = entry.agent().status();
+  if (entry.has_model()) status = entry.model().status();
+  platform_->OnStatus(entry.key(), status);
 }
 
 }  // namespace krypton::manager

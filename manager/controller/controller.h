@@ -4,8 +4,13 @@
 //
 // Thread-safe; one lock. With it held it calls the platform (which only notes the wish) and the
 // store (which tells its watchers); neither calls back. When a call returns, the registry says it.
+//
+// Only a manager that leads decides: it takes decisions, tells the platform how many replicas to
+// run, and hands it the status to write. One that follows serves what the platform says of the
+// resources, of their replicas, and of the status that the leader wrote.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +21,7 @@
 #include "manager/clock.h"
 #include "manager/controller/metrics.h"
 #include "manager/controller/resource_state.h"
+#include "manager/leadership.h"
 #include "manager/load/load_listener.h"
 #include "manager/platform/platform.h"
 #include "manager/registry/store.h"
@@ -24,7 +30,9 @@ namespace krypton::manager {
 
 struct ControllerSettings {
   std::string gateway_url = "http://127.0.0.1:8080";
-  uint64_t term = 0;
+  // Told of every change of the leadership, after the registry and the platform were; it may take
+  // its time, but must not wait for the platform.
+  std::function<void(const Leadership::View&)> on_leadership;
   // Without a scaler everything runs at max(minReplicas, 1).
   bool scaler_enabled = true;
   // How often lastInvocationAt alone changes a registry entry.
@@ -35,7 +43,7 @@ struct ControllerSettings {
 
 class Controller : public platform::PlatformListener, public LoadListener {
  public:
-  Controller(ControllerSettings settings, Clock clock, RegistryStore& store,
+  Controller(ControllerSettings settings, Clock clock, RegistryStore& store, Leadership& leadership,
              prometheus::Registry& metrics);
   ~Controller() override;
 
@@ -43,6 +51,7 @@ class Controller : public platform::PlatformListener, public LoadListener {
   void SetPlatform(platform::Platform& platform);
 
   // From the platform.
+  void OnLeadership(bool leader, uint64_t term, std::string leader_address) override;
   void OnResource(std::shared_ptr<const resource::Resource> resource) override;
   void OnResourceDeleted(const v1::ResourceKey& key) override;
   void OnReplicas(const v1::ResourceKey& key, std::vector<platform::Replica> replicas) override;
@@ -76,6 +85,9 @@ class Controller : public platform::PlatformListener, public LoadListener {
   void ResolveName(const v1::ResourceKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int InitialDesired(const ResourceState& state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int AdoptedDesired(const ResourceState& state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of all resources, when this manager begins to lead, or to follow.
+  void TakeUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StandBack() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetDesired(ResourceState& state, int desired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ReplicaState MergeReplica(ResourceState& state, platform::Replica replica)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -91,15 +103,21 @@ class Controller : public platform::PlatformListener, public LoadListener {
   void NoteWake(const v1::ScalingDecision& decision, ResourceState& state)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish(ResourceState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellStatus(ResourceState& state, const v1::RegistryEntry& entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ControllerSettings settings_;
   const Clock clock_;
   RegistryStore& store_;
+  Leadership& leadership_;
   ControllerMetrics metrics_;
 
   mutable std::mutex mutex_;
   platform::Platform* platform_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool synced_ ABSL_GUARDED_BY(mutex_) = false;
+  // As `leadership_` says.
+  bool leads_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;
   resource::KeyMap<std::unique_ptr<ResourceState>> resources_ ABSL_GUARDED_BY(mutex_);
   // Of which resource a replica is.
   absl::flat_hash_map<std::string, v1::ResourceKey> instances_ ABSL_GUARDED_BY(mutex_);

@@ -110,6 +110,7 @@ class ManagerServiceTest : public testing::Test {
       return std::make_unique<PrinterStream>(printer_);
     };
     controller_.SetPlatform(platform_);
+    controller_.OnLeadership(true, 1, "");
     controller_.OnResource(MakeResource("echo", {.max = 5}));
     controller_.OnSynced();
     ASSERT_TRUE(server_.Start().ok());
@@ -138,7 +139,8 @@ class ManagerServiceTest : public testing::Test {
   FakePlatform platform_;
   prometheus::Registry metrics_;
   RegistryStore store_;
-  Controller controller_{{}, clock_.clock(), store_, metrics_};
+  Leadership leadership_;
+  Controller controller_{{}, clock_.clock(), store_, leadership_, metrics_};
   ManagerServiceImpl service_{{.max_log_streams = 1}, controller_};
   rpc::Server server_{{}, {&service_}};
   std::unique_ptr<v1::ManagerService::Stub> stub_;
@@ -216,6 +218,7 @@ TEST_F(ManagerServiceTest, ListsDecisionsTheNewestFirst) {
   for (int desired = 1; desired <= 5; ++desired) {
     v1::ScalingDecision decision;
     *decision.mutable_key() = resource::AgentKey("default", "echo");
+    decision.set_term(1);
     decision.set_desired(desired);
     ASSERT_TRUE(controller_.Apply(decision).ok());
   }

@@ -13,6 +13,24 @@ ReplicaState* ResourceState::Find(const std::string& instance) {
   return found == replicas.end() ? nullptr : &*found;
 }
 
+void ResourceState::TakeObserved() {
+  desired = ObservedDesired(*resource);
+  const auto take = [this](const auto& status) {
+    conditions.assign(status.conditions().begin(), status.conditions().end());
+  };
+  resource->agent() != nullptr ? take(resource->agent()->status())
+                               : take(resource->model()->status());
+  if (resource->agent() != nullptr && resource->agent()->status().has_last_invocation_at()) {
+    last_invocation = resource->agent()->status().last_invocation_at();
+    published_invocation = last_invocation;
+  }
+}
+
+int ObservedDesired(const resource::Resource& resource) {
+  return resource.agent() != nullptr ? resource.agent()->status().desired_replicas()
+                                     : resource.model()->status().desired_replicas();
+}
+
 std::string AddressOf(const ReplicaState& state) {
   const std::string& address = state.replica.address;
   if (address.empty()) return "";

@@ -47,13 +47,19 @@ struct ResourceState {
   std::optional<google::protobuf::Timestamp> last_invocation;
   std::optional<google::protobuf::Timestamp> published_invocation;
   std::vector<v1::Condition> conditions;
+  // A fingerprint of the status that the platform was told last.
+  std::optional<size_t> told_status;
   // Of a wake whose first replica has not appeared yet.
   std::optional<StartClock> wake;
   DecisionLog decisions;
 
   ReplicaState* Find(const std::string& instance);
+  // What is desired, the conditions and the last invocation, as the resource's own status says.
+  void TakeObserved();
 };
 
+// What was desired when the resource's own status was written.
+int ObservedDesired(const resource::Resource& resource);
 // As a gateway may use it; UNSPECIFIED: not at all, the replica is no endpoint.
 v1::EndpointState EndpointStateOf(const ReplicaState& replica);
 // `host:port`, the host from the platform; empty as long as a part is not known.

@@ -13,11 +13,13 @@
 namespace krypton::manager {
 
 struct ScalingServiceImpl::State {
-  State(ScalingServiceSettings settings_in, Controller& controller_in)
-      : settings(settings_in), controller(controller_in) {}
+  State(ScalingServiceSettings settings_in, Controller& controller_in,
+        const Leadership& leadership_in)
+      : settings(settings_in), controller(controller_in), leadership(leadership_in) {}
 
   const ScalingServiceSettings settings;
   Controller& controller;
+  const Leadership& leadership;
   std::mutex mutex;
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   absl::flat_hash_set<Stream*> streams ABSL_GUARDED_BY(mutex);
@@ -47,7 +49,7 @@ class ScalingServiceImpl::Stream
       Apply(decision);
     }
     response_.set_acknowledged(last_sequence_);
-    response_.set_term(state_->settings.term);
+    response_.set_term(state_->leadership.Get().term);
     std::lock_guard lock(mutex_);
     if (!finished_) StartWrite(&response_);
   }
@@ -96,8 +98,9 @@ class ScalingServiceImpl::Stream
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-ScalingServiceImpl::ScalingServiceImpl(ScalingServiceSettings settings, Controller& controller)
-    : state_(std::make_shared<State>(settings, controller)) {}
+ScalingServiceImpl::ScalingServiceImpl(ScalingServiceSettings settings, Controller& controller,
+                                       const Leadership& leadership)
+    : state_(std::make_shared<State>(settings, controller, leadership)) {}
 
 ScalingServiceImpl::~ScalingServiceImpl() = default;
 

@@ -8,20 +8,21 @@
 #include <memory>
 
 #include "krypton/v1/scaling.grpc.pb.h"
+#include "manager/leadership.h"
 
 namespace krypton::manager {
 
 class Controller;
 
 struct ScalingServiceSettings {
-  uint64_t term = 0;
   // One scaler, its successor, and a person who tries it out.
   size_t max_streams = 16;
 };
 
 class ScalingServiceImpl : public v1::ScalingService::CallbackService {
  public:
-  ScalingServiceImpl(ScalingServiceSettings settings, Controller& controller);
+  ScalingServiceImpl(ScalingServiceSettings settings, Controller& controller,
+                     const Leadership& leadership);
   ~ScalingServiceImpl() override;
 
   grpc::ServerBidiReactor<v1::PublishDecisionsRequest, v1::PublishDecisionsResponse>*

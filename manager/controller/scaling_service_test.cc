@@ -55,6 +55,7 @@ class ScalingTest : public testing::Test {
  protected:
   void SetUp() override {
     controller_.SetPlatform(platform_);
+    controller_.OnLeadership(true, kTerm, "manager:7070");
     ASSERT_TRUE(server_.Start().ok());
   }
   void TearDown() override {
@@ -72,11 +73,12 @@ class ScalingTest : public testing::Test {
   FakePlatform platform_;
   prometheus::Registry metrics_;
   RegistryStore store_;
-  Controller controller_{{.term = kTerm}, clock_, store_, metrics_};
-  scaler::ScalerHost scaler_{{.interval = milliseconds(20), .term = kTerm}, clock_, metrics_};
+  Leadership leadership_;
+  Controller controller_{{}, clock_, store_, leadership_, metrics_};
+  scaler::ScalerHost scaler_{{.interval = milliseconds(20)}, clock_, metrics_};
   RegistryServiceImpl registry_{{}, store_, metrics_};
-  LoadServiceImpl load_{{.term = kTerm}, clock_, {&controller_, &scaler_.listener()}, metrics_};
-  ScalingServiceImpl scaling_{{.term = kTerm, .max_streams = 2}, controller_};
+  LoadServiceImpl load_{{}, clock_, leadership_, {&controller_, &scaler_.listener()}, metrics_};
+  ScalingServiceImpl scaling_{{.max_streams = 2}, controller_, leadership_};
   rpc::Server server_{{}, {&registry_, &load_, &scaling_}};
 };
 
@@ -165,7 +167,7 @@ class GatewayStream {
 };
 
 TEST_F(ScalingTest, ARequestThatWaitsReachesThePlatformAndTheRegistry) {
-  scaler_.Start(server_.InProcessChannel());
+  scaler_.Lead(kTerm, server_.InProcessChannel());
   Declare("sleepy", {.serverless = true, .scale_to_zero_seconds = 1});
   ASSERT_EQ(platform_.desired("default/sleepy"), 0);
   {
@@ -181,7 +183,7 @@ TEST_F(ScalingTest, ARequestThatWaitsReachesThePlatformAndTheRegistry) {
     gateway.Report("sleepy", 0);
     EXPECT_TRUE(WaitFor([&] { return platform_.desired("default/sleepy") == 0; }));
   }
-  scaler_.Stop();
+  scaler_.Follow();
   const auto records = controller_.Decisions(AgentKey("default", "sleepy"), 10);
   ASSERT_TRUE(records.ok());
   ASSERT_EQ(records->size(), 2u);

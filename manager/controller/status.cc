@@ -70,6 +70,47 @@ Verdict Available(const ResourceState& state, const ReplicaCounts& counts) {
                           : trouble};
 }
 
+// Replicas of an older generation are being replaced.
+bool IsRolling(const ResourceState& state) {
+  return std::any_of(state.replicas.begin(), state.replicas.end(),
+                     [&](const ReplicaState& replica) {
+                       return replica.replica.phase != platform::ReplicaPhase::kDraining &&
+                              replica.replica.generation != state.resource->generation();
+                     });
+}
+
+// The one summary: what was declared last is what runs, and it takes calls.
+Verdict Ready(const ResourceState& state, const Verdict& available) {
+  if (available.status == v1::CONDITION_STATUS_TRUE && IsRolling(state)) {
+    return {v1::CONDITION_STATUS_FALSE, "RollingOut",
+            absl::StrFormat("replicas of generation %d replace those before",
+                            state.resource->generation())};
+  }
+  return available;
+}
+
+// True: the replicas are on their way to what is desired.
+Verdict Progressing(const ResourceState& state, const ReplicaCounts& counts) {
+  const auto moving = [](std::string reason, std::string message) {
+    return Verdict{v1::CONDITION_STATUS_TRUE, std::move(reason), std::move(message)};
+  };
+  if (state.conflict.has_value()) {
+    return {v1::CONDITION_STATUS_FALSE, "NameConflict", ConflictMessage(*state.conflict)};
+  }
+  if (HasFailed(counts)) {
+    return {v1::CONDITION_STATUS_FALSE, "ReplicasFailing", TroubleOf(state)};
+  }
+  if (IsRolling(state)) return moving("RollingOut", "replicas of an older generation are replaced");
+  if (counts.ready < state.desired) {
+    return moving("ScalingUp",
+                  absl::StrFormat("%d of %d replicas are ready", counts.ready, state.desired));
+  }
+  if (counts.existing > state.desired || counts.draining > 0) {
+    return moving("ScalingDown", "replicas finish what they have and end");
+  }
+  return {v1::CONDITION_STATUS_FALSE, "Settled", ""};
+}
+
 v1::Condition MakeCondition(const ResourceState& state, std::string type, Verdict verdict,
                             std::chrono::system_clock::time_point wall) {
   v1::Condition condition;
@@ -151,11 +192,14 @@ v1::ModelPhase ModelPhaseOf(const ResourceState& state, const ReplicaCounts& cou
 std::vector<v1::Condition> ConditionsOf(const ResourceState& state, const ReplicaCounts& counts,
                                         std::chrono::system_clock::time_point wall) {
   std::vector<v1::Condition> conditions;
-  conditions.push_back(MakeCondition(state, "Available", Available(state, counts), wall));
+  const Verdict available = Available(state, counts);
+  conditions.push_back(MakeCondition(state, "Available", available, wall));
   if (state.conflict.has_value()) {
     Verdict verdict = {v1::CONDITION_STATUS_TRUE, "NameTaken", ConflictMessage(*state.conflict)};
     conditions.push_back(MakeCondition(state, "NameConflict", std::move(verdict), wall));
   }
+  conditions.push_back(MakeCondition(state, "Ready", Ready(state, available), wall));
+  conditions.push_back(MakeCondition(state, "Progressing", Progressing(state, counts), wall));
   return conditions;
 }
 

@@ -23,8 +23,10 @@ ReplicaCounts CountReplicas(const ResourceState& state);
 v1::AgentPhase AgentPhaseOf(const ResourceState& state, const ReplicaCounts& counts);
 v1::ModelPhase ModelPhaseOf(const ResourceState& state, const ReplicaCounts& counts);
 
-// `Available`, and `NameConflict` where another resource has the name. A condition keeps the time
-// of its last transition from `state.conditions` as long as its status is the same.
+// `Available` (calls are answered, also where the next one starts a replica), `Ready` (that, by
+// what was declared last: the one summary), `Progressing` (replicas come or go), and `NameConflict`
+// where another resource has the name. A condition keeps the time of its last transition from
+// `state.conditions` as long as its status is the same.
 std::vector<v1::Condition> ConditionsOf(const ResourceState& state, const ReplicaCounts& counts,
                                         std::chrono::system_clock::time_point wall);
 

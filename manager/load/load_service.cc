@@ -87,10 +87,11 @@ absl::Status CheckReport(const LoadSource& source, const v1::ReportRequest& repo
 }
 
 struct LoadServiceImpl::State {
-  State(LoadSettings settings_in, Clock clock_in, std::vector<LoadListener*> listeners_in,
-        prometheus::Registry& metrics)
+  State(LoadSettings settings_in, Clock clock_in, const Leadership& leadership_in,
+        std::vector<LoadListener*> listeners_in, prometheus::Registry& metrics)
       : settings(settings_in),
         clock(std::move(clock_in)),
+        leadership(leadership_in),
         listeners(std::move(listeners_in)),
         sidecars(StreamGauge(metrics, "sidecar")),
         gateways(StreamGauge(metrics, "gateway")),
@@ -118,6 +119,7 @@ struct LoadServiceImpl::State {
 
   const LoadSettings settings;
   const Clock clock;
+  const Leadership& leadership;
   const std::vector<LoadListener*> listeners;
   prometheus::Gauge& sidecars;
   prometheus::Gauge& gateways;
@@ -222,7 +224,9 @@ class LoadServiceImpl::Stream
     } else if (to_acknowledge_ > response_.acknowledged()) {
       writing_ = true;
       response_.set_acknowledged(to_acknowledge_);
-      response_.set_term(state_->settings.term);
+      const Leadership::View leadership = state_->leadership.Get();
+      response_.set_term(leadership.term);
+      response_.set_leader_address(leadership.leader ? "" : leadership.address);
       StartWrite(&response_);
     }
   }
@@ -242,10 +246,11 @@ class LoadServiceImpl::Stream
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
-LoadServiceImpl::LoadServiceImpl(LoadSettings settings, Clock clock,
+LoadServiceImpl::LoadServiceImpl(LoadSettings settings, Clock clock, const Leadership& leadership,
                                  std::vector<LoadListener*> listeners,
                                  prometheus::Registry& metrics)
-    : state_(std::make_shared<State>(settings, std::move(clock), std::move(listeners), metrics)) {}
+    : state_(std::make_shared<State>(settings, std::move(clock), leadership, std::move(listeners),
+                                     metrics)) {}
 
 LoadServiceImpl::~LoadServiceImpl() = default;
 
@@ -273,6 +278,13 @@ void LoadServiceImpl::EndSilentStreams() {
   std::lock_guard lock(state_->mutex);
   for (Stream* stream : state_->streams) {
     if (stream->EndIfSilent(heard_before)) state_->silent.Increment();
+  }
+}
+
+void LoadServiceImpl::EndStreams() {
+  std::lock_guard lock(state_->mutex);
+  for (Stream* stream : state_->streams) {
+    stream->End({grpc::StatusCode::UNAVAILABLE, "the leadership has changed; report again"});
   }
 }
 

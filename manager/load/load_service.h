@@ -1,9 +1,10 @@
 // LoadService: one bidirectional stream for each sidecar and gateway. Each report is checked, given
 // to the listeners and acknowledged; the next one is read only then, so a stream never holds more
-// than one. A stream that is silent for longer than two heartbeats and a half is ended.
+// than one. A stream that is silent for longer than two heartbeats and a half is ended. Where
+// another manager leads, each acknowledgement says where.
 //
-// The listeners outlive the service. Shutdown ends all streams; the gRPC server is shut down after
-// it, and the service destroyed after the server.
+// The listeners and the leadership outlive the service. Shutdown ends all streams; the gRPC server
+// is shut down after it, and the service destroyed after the server.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include "absl/status/status.h"
 #include "krypton/v1/scaling.grpc.pb.h"
 #include "manager/clock.h"
+#include "manager/leadership.h"
 #include "manager/load/load_listener.h"
 
 namespace prometheus {
@@ -23,7 +25,6 @@ class Registry;
 namespace krypton::manager {
 
 struct LoadSettings {
-  uint64_t term = 0;
   // Reporters send a heartbeat each 10 s (scaling.proto).
   std::chrono::milliseconds silent_after{25'000};
   // Streams at once; further ones are refused as RESOURCE_EXHAUSTED.
@@ -36,8 +37,8 @@ absl::Status CheckReport(const LoadSource& source, const v1::ReportRequest& repo
 
 class LoadServiceImpl : public v1::LoadService::CallbackService {
  public:
-  LoadServiceImpl(LoadSettings settings, Clock clock, std::vector<LoadListener*> listeners,
-                  prometheus::Registry& metrics);
+  LoadServiceImpl(LoadSettings settings, Clock clock, const Leadership& leadership,
+                  std::vector<LoadListener*> listeners, prometheus::Registry& metrics);
   ~LoadServiceImpl() override;
 
   grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* Report(
@@ -45,6 +46,9 @@ class LoadServiceImpl : public v1::LoadService::CallbackService {
 
   // Ends the streams that are silent for too long; the manager calls it each second.
   void EndSilentStreams();
+  // Ends all streams, so that every reporter comes back, is told where the leader is, and says all
+  // that it knows: after each change of the leadership.
+  void EndStreams();
   void Shutdown();
 
  private:

@@ -61,7 +61,8 @@ class LoadServiceTest : public testing::Test {
   FakeClock clock_;
   Recorder recorder_;
   prometheus::Registry metrics_;
-  LoadServiceImpl service_{{.term = 5, .max_streams = 2}, clock_.clock(), {&recorder_}, metrics_};
+  Leadership leadership_{{.leader = true, .term = 5, .address = "me:7070"}};
+  LoadServiceImpl service_{{.max_streams = 2}, clock_.clock(), leadership_, {&recorder_}, metrics_};
   rpc::Server server_{{}, {&service_}};
   std::unique_ptr<v1::LoadService::Stub> stub_;
 };
@@ -108,6 +109,20 @@ TEST_F(LoadServiceTest, ReportsReachTheListenersAndAreAcknowledged) {
   ASSERT_TRUE(recorder_.WaitEnded(1));
   EXPECT_THAT(recorder_.reports, ElementsAre("r1 first 1", "r1 2"));
   EXPECT_THAT(recorder_.ended, ElementsAre("r1"));
+}
+
+TEST_F(LoadServiceTest, WhoFollowsSaysWhereTheLeaderIs) {
+  Stream stream(*stub_);
+  ASSERT_TRUE(stream.Send(First("r1")));
+  EXPECT_EQ(stream.response.leader_address(), "");
+  leadership_.Set({.leader = false, .term = 6, .address = "other:7070"});
+  service_.EndStreams();
+  EXPECT_EQ(stream.End().error_code(), grpc::StatusCode::UNAVAILABLE);
+  Stream again(*stub_);
+  ASSERT_TRUE(again.Send(First("r1")));
+  EXPECT_EQ(again.response.leader_address(), "other:7070");
+  EXPECT_EQ(again.response.term(), 6u);
+  EXPECT_TRUE(again.End().ok());
 }
 
 TEST_F(LoadServiceTest, AnInvalidReportEndsTheStreamAndReachesNobody) {

@@ -17,10 +17,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "krypton/v1/agent.pb.h"
+#include "krypton/v1/model.pb.h"
 #include "krypton/v1/registry.pb.h"
 #include "krypton/v1/resource.pb.h"
 
@@ -57,13 +60,24 @@ struct Replica {
   std::string ref;
 };
 
+// How a resource stands, of an agent or of a model.
+using Status = std::variant<v1::AgentStatus, v1::ModelStatus>;
+
 // Implemented by the manager. When a call returns, the registry has what it said: after
 // OnReplicas with a replica in kDraining, no gateway is told to use it any more, and the platform
 // may go on to drain it.
 class PlatformListener {
  public:
   virtual ~PlatformListener() = default;
-  // The resource is new, or its spec or metadata changed. Defaulted and valid.
+  // Who leads: whether this manager does, the leader's term, and the gRPC address at which others
+  // reach the leader (empty: not known). Before the first call nobody leads. A manager that does
+  // not lead decides nothing, writes nothing, and serves the registry from what the platform says;
+  // when it begins to lead it takes what runs, and what status says is desired, for what is
+  // desired. The platform refuses every write of its own from before it says `false`, not from
+  // after.
+  virtual void OnLeadership(bool leader, uint64_t term, std::string leader_address) = 0;
+  // The resource is new, or its spec, its metadata, or (while another manager leads) its status
+  // changed. Defaulted and valid. Its status is what was last written by whoever led.
   virtual void OnResource(std::shared_ptr<const resource::Resource> resource) = 0;
   // It is not declared any more. The platform drains and ends its replicas on its own, and goes on
   // to report them until none is left.
@@ -126,6 +140,10 @@ class Platform {
   virtual void OnReplicaState(const v1::ResourceKey& key, const std::string& instance,
                               v1::EndpointState state) = 0;
 
+  // How the resource stands now; the platform writes it where people look for it, if it has such a
+  // place. Called only by a manager that leads, and only when something in it changed.
+  virtual void OnStatus(const v1::ResourceKey& key, const Status& status) = 0;
+
   // The replica's load stream broke or went silent: look again whether it lives and answers, and
   // say through OnReplicas what is different (kStarting: lives, does not answer).
   virtual void ConfirmReplica(const v1::ResourceKey& key, const std::string& instance) = 0;
@@ -134,8 +152,10 @@ class Platform {
   virtual absl::StatusOr<std::unique_ptr<LogStream>> ReadLogs(const v1::ResourceKey& key,
                                                               const LogOptions& options) = 0;
 
-  // Drains and ends all replicas in order, reports them meanwhile, returns when nothing is left.
-  // `Abort` (a second signal) makes a running Stop end everything at once. Called once.
+  // Local: drains and ends all replicas in order, reports them meanwhile, returns when nothing is
+  // left. Kubernetes: finishes what is being written, gives up the leadership and returns; replicas
+  // outlive the manager there. `Abort` (a second signal) makes a running Stop end at once. Called
+  // once.
   virtual void Stop() = 0;
   virtual void Abort() = 0;
 };

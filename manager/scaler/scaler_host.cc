@@ -12,50 +12,81 @@
 
 namespace krypton::scaler {
 
+// Of one term.
 struct ScalerHost::Parts {
-  Parts(ScalerHostSettings settings_in, manager::Clock clock, prometheus::Registry& metrics)
-      : settings(settings_in),
-        scaler({.policy = settings_in.policy, .book = {}, .term = settings_in.term},
-               std::move(clock), metrics, [this](v1::ScalingDecision decision) {
-                 if (publisher.has_value()) publisher->Publish(std::move(decision));
-               }) {}
+  Parts(const ScalerHostSettings& settings, uint64_t term, manager::Clock clock,
+        prometheus::Registry& metrics, const std::shared_ptr<grpc::Channel>& manager)
+      : publisher(manager, {.scaler = "scaler", .term = term},
+                  [this](const v1::DecisionRefusal& refusal) { scaler.OnRefusal(refusal); }),
+        scaler({.policy = settings.policy, .book = {}, .term = term}, std::move(clock), metrics,
+               [this](v1::ScalingDecision decision) { publisher.Publish(std::move(decision)); }),
+        registry(manager, RegistrySettings(),
+                 [this](const registry::Change& change) { scaler.OnRegistryChange(change); }) {}
 
-  const ScalerHostSettings settings;
-  // Set before anything can be published: decisions need the registry.
-  std::optional<Publisher> publisher;
+  static registry::Settings RegistrySettings() {
+    registry::Settings settings;
+    settings.client = "scaler";
+    return settings;
+  }
+
+  void Start(std::chrono::milliseconds interval) {
+    publisher.Start();
+    registry.Start();
+    ticker.emplace(interval, [this] { scaler.Tick(); });
+  }
+  void Stop() {
+    ticker.reset();
+    registry.Stop();
+    publisher.Stop();
+  }
+
+  Publisher publisher;
   Scaler scaler;
-  std::optional<registry::Client> registry;
+  registry::Client registry;
   std::optional<manager::Ticker> ticker;
 };
 
 ScalerHost::ScalerHost(ScalerHostSettings settings, manager::Clock clock,
                        prometheus::Registry& metrics)
-    : parts_(std::make_unique<Parts>(settings, std::move(clock), metrics)) {}
+    : settings_(settings), clock_(std::move(clock)), metrics_(metrics) {}
 
-ScalerHost::~ScalerHost() { Stop(); }
+ScalerHost::~ScalerHost() { Follow(); }
 
-manager::LoadListener& ScalerHost::listener() { return parts_->scaler; }
-
-void ScalerHost::Start(std::shared_ptr<grpc::Channel> manager) {
-  Parts& parts = *parts_;
-  PublisherSettings publisher{.scaler = "scaler", .term = parts.settings.term};
-  parts.publisher.emplace(manager, publisher, [&parts](const v1::DecisionRefusal& refusal) {
-    parts.scaler.OnRefusal(refusal);
-  });
-  parts.publisher->Start();
-  registry::Settings registry;
-  registry.client = "scaler";
-  parts.registry.emplace(manager, registry, [&parts](const registry::Change& change) {
-    parts.scaler.OnRegistryChange(change);
-  });
-  parts.registry->Start();
-  parts.ticker.emplace(parts.settings.interval, [&parts] { parts.scaler.Tick(); });
+std::shared_ptr<ScalerHost::Parts> ScalerHost::parts() const {
+  std::lock_guard lock(mutex_);
+  return parts_;
 }
 
-void ScalerHost::Stop() {
-  parts_->ticker.reset();
-  if (parts_->registry.has_value()) parts_->registry->Stop();
-  if (parts_->publisher.has_value()) parts_->publisher->Stop();
+void ScalerHost::Lead(uint64_t term, std::shared_ptr<grpc::Channel> manager) {
+  std::lock_guard turn(turn_);
+  StopParts();
+  auto parts = std::make_shared<Parts>(settings_, term, clock_, metrics_, manager);
+  parts->Start(settings_.interval);
+  std::lock_guard lock(mutex_);
+  parts_ = std::move(parts);
+}
+
+void ScalerHost::Follow() {
+  std::lock_guard turn(turn_);
+  StopParts();
+}
+
+void ScalerHost::StopParts() {
+  std::shared_ptr<Parts> before;
+  {
+    std::lock_guard lock(mutex_);
+    before = std::exchange(parts_, nullptr);
+  }
+  if (before != nullptr) before->Stop();
+}
+
+void ScalerHost::OnLoad(const manager::LoadSource& source, const v1::ReportRequest& report,
+                        bool first) {
+  if (const auto current = parts()) current->scaler.OnLoad(source, report, first);
+}
+
+void ScalerHost::OnLoadStreamEnd(const manager::LoadSource& source) {
+  if (const auto current = parts()) current->scaler.OnLoadStreamEnd(source);
 }
 
 }  // namespace krypton::scaler

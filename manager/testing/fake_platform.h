@@ -27,6 +27,10 @@ class FakePlatform : public platform::Platform {
     std::lock_guard lock(mutex_);
     states_[instance] = state;
   }
+  void OnStatus(const v1::ResourceKey& key, const platform::Status& status) override {
+    std::lock_guard lock(mutex_);
+    statuses_[resource::ToString(key)].push_back(status);
+  }
   void ConfirmReplica(const v1::ResourceKey&, const std::string& instance) override {
     std::lock_guard lock(mutex_);
     confirmed_.push_back(instance);
@@ -58,6 +62,12 @@ class FakePlatform : public platform::Platform {
     const auto found = states_.find(instance);
     return found == states_.end() ? v1::ENDPOINT_STATE_UNSPECIFIED : found->second;
   }
+  // All that were to be written, in order.
+  std::vector<platform::Status> statuses(const std::string& name) const {
+    std::lock_guard lock(mutex_);
+    const auto found = statuses_.find(name);
+    return found == statuses_.end() ? std::vector<platform::Status>() : found->second;
+  }
   std::vector<std::string> confirmed() const {
     std::lock_guard lock(mutex_);
     return confirmed_;
@@ -67,6 +77,7 @@ class FakePlatform : public platform::Platform {
   mutable std::mutex mutex_;
   std::map<std::string, int> desired_;
   std::map<std::string, v1::EndpointState> states_;
+  std::map<std::string, std::vector<platform::Status>> statuses_;
   std::vector<std::string> confirmed_;
   int calls_ = 0;
 };

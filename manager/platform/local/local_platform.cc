@@ -14,6 +14,7 @@
 #include "manager/platform/local/launch.h"
 #include "manager/platform/local/local_platform_impl.h"
 #include "manager/platform/local/log_stream.h"
+#include "manager/platform/local/term_file.h"
 
 namespace krypton::platform {
 namespace {
@@ -106,6 +107,9 @@ absl::Status LocalPlatform::Start(PlatformListener& listener) {
   for (const std::string& path : settings_.manifests) {
     if (access(path.c_str(), R_OK) != 0) log::Warn("manifests are not there yet", {{"path", path}});
   }
+  absl::StatusOr<uint64_t> term = NextTerm(settings_.state_dir);
+  if (!term.ok()) return term.status();
+  term_ = *term;
   listener_ = &listener;
   loop_.Post([this] { Begin(); });
   thread_ = std::thread([this] { loop_.Run(); });
@@ -113,6 +117,7 @@ absl::Status LocalPlatform::Start(PlatformListener& listener) {
 }
 
 void LocalPlatform::Begin() {
+  listener_->OnLeadership(true, term_, settings_.manager_address);
   std::vector<Survivor> survivors = FindSurvivors(loop_, settings_.state_dir + "/replicas");
   watcher_ = std::make_unique<ManifestWatcher>(
       loop_, settings_.manifests, ManifestWatcher::Settings(),

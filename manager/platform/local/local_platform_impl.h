@@ -41,6 +41,8 @@ class LocalPlatform : public Platform {
   void SetReplicas(const v1::ResourceKey& key, int desired) override;
   void OnReplicaState(const v1::ResourceKey& key, const std::string& instance,
                       v1::EndpointState state) override;
+  // Status is in the registry only.
+  void OnStatus(const v1::ResourceKey&, const Status&) override {}
   void ConfirmReplica(const v1::ResourceKey& key, const std::string& instance) override;
   absl::StatusOr<std::unique_ptr<LogStream>> ReadLogs(const v1::ResourceKey& key,
                                                       const LogOptions& options) override;
@@ -80,6 +82,7 @@ class LocalPlatform : public Platform {
   std::map<std::string, ManifestBook::Declared> declared_;
   std::vector<v1::ManifestProblem> problems_;
   resource::KeyMap<std::unique_ptr<ReplicaGroup>> groups_;
+  uint64_t term_ = 0;
   bool synced_ = false;
   bool ending_ = false;
   bool removal_posted_ = false;

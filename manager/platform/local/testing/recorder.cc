@@ -8,6 +8,11 @@
 
 namespace krypton::platform::testing {
 
+void Recorder::OnLeadership(bool leader, uint64_t term, std::string) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  term_ = leader ? term : 0;
+}
+
 void Recorder::OnResource(std::shared_ptr<const resource::Resource> resource) {
   const std::lock_guard<std::mutex> lock(mutex_);
   resources_[resource::ToString(resource->key())] = std::move(resource);
@@ -41,6 +46,11 @@ void Recorder::OnManifestProblems(std::vector<v1::ManifestProblem> problems) {
 void Recorder::OnSynced() {
   const std::lock_guard<std::mutex> lock(mutex_);
   synced_ = true;
+}
+
+uint64_t Recorder::term() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return term_;
 }
 
 std::shared_ptr<const resource::Resource> Recorder::resource(const std::string& name) const {

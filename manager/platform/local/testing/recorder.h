@@ -16,6 +16,7 @@ namespace krypton::platform::testing {
 
 class Recorder : public PlatformListener {
  public:
+  void OnLeadership(bool leader, uint64_t term, std::string leader_address) override;
   void OnResource(std::shared_ptr<const resource::Resource> resource) override;
   void OnResourceDeleted(const v1::ResourceKey& key) override;
   void OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) override;
@@ -34,6 +35,8 @@ class Recorder : public PlatformListener {
   std::vector<Replica> replicas(const std::string& name, ReplicaPhase phase) const;
   std::vector<v1::ManifestProblem> problems() const;
   bool synced() const;
+  // 0: this manager does not lead.
+  uint64_t term() const;
   // Every instance that was ever reported.
   std::set<std::string> instances() const;
 
@@ -51,6 +54,7 @@ class Recorder : public PlatformListener {
   std::vector<v1::ManifestProblem> problems_;
   std::set<std::string> instances_;
   bool synced_ = false;
+  uint64_t term_ = 0;
 };
 
 const char* Name(ReplicaPhase phase);

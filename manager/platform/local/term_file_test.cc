@@ -1,4 +1,4 @@
-#include "manager/term_file.h"
+#include "manager/platform/local/term_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-namespace krypton::manager {
+namespace krypton::platform {
 namespace {
 
 using testing::HasSubstr;
@@ -48,4 +48,4 @@ TEST_F(TermFileTest, AnUnusableFolderIsNamedWithWhatToDo) {
 }
 
 }  // namespace
-}  // namespace krypton::manager
+}  // namespace krypton::platform

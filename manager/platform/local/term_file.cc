@@ -1,4 +1,4 @@
-#include "manager/term_file.h"
+#include "manager/platform/local/term_file.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/config/ready_file.h"
 
-namespace krypton::manager {
+namespace krypton::platform {
 namespace {
 
 absl::Status Unusable(const std::string& state_dir, const std::string& why) {
@@ -51,4 +51,4 @@ absl::StatusOr<uint64_t> NextTerm(const std::string& state_dir) {
   return term;
 }
 
-}  // namespace krypton::manager
+}  // namespace krypton::platform
