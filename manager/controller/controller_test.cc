@@ -269,7 +269,7 @@ TEST_F(ControllerTest, OfAnAgentAndAModelWithOneNameTheEarlierRuns) {
   controller_.OnResourceDeleted(resource::AgentKey("default", "gemma"));
   const EntryPtr second = store_.Find(resource::ModelKey("default", "gemma"));
   EXPECT_EQ(second->model().status().phase(), v1::MODEL_PHASE_PENDING);
-  EXPECT_EQ(second->model().status().conditions_size(), 1);
+  EXPECT_EQ(second->model().status().conditions_size(), 3);
   EXPECT_EQ(platform_.desired("default/gemma"), 1);
 }
 
