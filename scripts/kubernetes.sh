@@ -10,7 +10,13 @@ why_no_cluster() {
 }
 
 # test_kubernetes [PYTEST ARG...]: 77 when this machine cannot.
-test_kubernetes() {
+test_kubernetes() { test_in_cluster integration/kubernetes/run.sh "$@"; }
+
+# test_monitoring [PYTEST ARG...]: likewise, with the Prometheus Operator.
+test_monitoring() { test_in_cluster integration/kubernetes/monitoring/run.sh "$@"; }
+
+# test_in_cluster SCRIPT ARG...
+test_in_cluster() {
   local lacks; lacks=$(why_no_cluster)
   if [ -n "$lacks" ]; then
     printf 'NOT RUN: the tests on a real Kubernetes cluster, because\n' >&2
@@ -23,5 +29,5 @@ test_kubernetes() {
   KRYPTON_TEST_PYTHON=$(test_python)
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)
   KRYPTON_GOOGLEAPIS_DIR=$(googleapis)
-  "$root/integration/kubernetes/cluster" run "$root/integration/kubernetes/run.sh" "$@"
+  "$root/integration/kubernetes/cluster" run "$root/$1" "${@:2}"
 }

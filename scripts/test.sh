@@ -11,6 +11,8 @@ run_tests() {
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)
   KRYPTON_TEST_NODE_OPENAI=$(node_openai)
   KRYPTON_TEST_NODE_GRAFANA=$(node_grafana)
+  # A 3.x beside Debian's, where ./dev test monitoring has built it.
+  [ ! -x "$cache/monitoring/prometheus3" ] || export KRYPTON_PROMETHEUS3=$cache/monitoring/prometheus3
   [ -n "$grpcurl" ] || say "grpcurl cannot be built (no Go here): its tests are skipped"
   local select=()
   [ -n "$name" ] && select=(-R "$name")

@@ -18,7 +18,30 @@ INTERVAL = "500ms"
 BINARIES = {2: shutil.which("prometheus"), 3: os.environ.get("KRYPTON_PROMETHEUS3")}
 
 
-class Prometheus:
+class PrometheusApi:
+    """What a Prometheus at `address` answers."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def get(self, path, **parameters):
+        answer = http.call(self.address, target=f"/api/v1/{path}?{urlencode(parameters)}")
+        content = json.loads(answer.body)
+        assert content["status"] == "success", f"{path} {parameters}: {content}"
+        return content["data"]
+
+    def ask(self, query):
+        """[(labels, value)] now."""
+        return [(each["metric"], float(each["value"][1])) for each in self.get("query", query=query)["result"]]
+
+    def value(self, query):
+        """The one value; None when there is none."""
+        found = self.ask(query)
+        assert len(found) <= 1, f"{query}: {found}"
+        return found[0][1] if found else None
+
+
+class Prometheus(PrometheusApi):
     """Runs until `stop()`. `at(component)` and `sidecars()` are its targets; `patient` keeps the alerts' own `for`."""
 
     def __init__(self, mesh, version, patient=True):
@@ -37,7 +60,7 @@ class Prometheus:
             BINARIES[version], f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data",
             "--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage"], mesh.root)
         # Not of the mesh's own processes, which end with 0 and in order.
-        self.address = eventually(self.listening, 30 * SLOW, "Prometheus listens")
+        super().__init__(eventually(self.listening, 30 * SLOW, "Prometheus listens"))
 
     def listening(self):
         found = re.search(r'Listening on"?\s+address=(\S+)', self.process.tail())
@@ -68,22 +91,6 @@ class Prometheus:
     def group(address, namespace, job, pod, container="krypton"):
         return {"targets": [address], "labels": {"namespace": namespace, "job": job, "pod": pod,
                                                  "container": container, "endpoint": "metrics"}}
-
-    def get(self, path, **parameters):
-        answer = http.call(self.address, target=f"/api/v1/{path}?{urlencode(parameters)}")
-        content = json.loads(answer.body)
-        assert content["status"] == "success", f"{path} {parameters}: {content}"
-        return content["data"]
-
-    def ask(self, query):
-        """[(labels, value)] now."""
-        return [(each["metric"], float(each["value"][1])) for each in self.get("query", query=query)["result"]]
-
-    def value(self, query):
-        """The one value; None when there is none."""
-        found = self.ask(query)
-        assert len(found) <= 1, f"{query}: {found}"
-        return found[0][1] if found else None
 
     def wait_targets(self):
         """All that runs is scraped, successfully, and each once."""

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Builds the monitoring stack from its Go modules into the cache folder, once: the Prometheus Operator, its
+# config reloader, its CRDs, and a Prometheus 3.x. (Prometheus 2.x is Debian's.) Prints the folder.
+set -euo pipefail
+cache=${KRYPTON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/krypton}
+out=$cache/monitoring
+operator=0.85.0
+prometheus=3.16.0
+stamp="$operator $prometheus"
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+
+# A module of one's own with the programs as tools: `go install` refuses modules that have a `replace`.
+module() {
+  (cd "$work" && rm -f go.mod go.sum && go mod init tools && go get -tool "$@") >"$work/log" 2>&1 ||
+    { tail -n 20 "$work/log" >&2; exit 1; }
+}
+
+build_operator() {
+  local module=github.com/prometheus-operator/prometheus-operator program
+  say "Building the Prometheus Operator $operator (once, about two minutes)"
+  module "$module/cmd/operator@v$operator" "$module/cmd/prometheus-config-reloader@v$operator" \
+    "$module/pkg/apis/monitoring@v$operator" "$module/pkg/client@v$operator"
+  for program in operator prometheus-config-reloader; do
+    (cd "$work" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$out/$program" "$module/cmd/$program")
+  done
+  rm -rf "$out/crds"
+  cp -r "$(cd "$work" && go list -m -f '{{.Dir}}' "$module")/example/prometheus-operator-crd" "$out/crds"
+  chmod -R u+w "$out/crds"
+}
+
+build_prometheus() {
+  local module=github.com/prometheus/prometheus
+  say "Building Prometheus $prometheus (once, some minutes)"
+  module "$module/cmd/prometheus@v0.3${prometheus#3.}"
+  # Of its service discoveries those that the tests use: the others bring the clouds' whole SDKs.
+  (cd "$work" && CGO_ENABLED=0 go build -trimpath -tags remove_all_sd,enable_kubernetes_sd \
+    -ldflags "-s -w -X github.com/prometheus/common/version.Version=$prometheus" \
+    -o "$out/prometheus3" "$module/cmd/prometheus")
+}
+
+if [ "$(cat "$out/complete" 2>/dev/null)" != "$stamp" ]; then
+  command -v go >/dev/null || { echo "Go is not installed, and the operator is built with it" >&2; exit 1; }
+  mkdir -p "$out"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  build_operator
+  build_prometheus
+  echo "$stamp" > "$out/complete"
+fi
+echo "$out"
