@@ -193,8 +193,12 @@ absl::Status Server::Impl::ServeOps() {
     return registry->Synced() ? absl::OkStatus()
                               : absl::UnavailableError("no snapshot of the registry yet");
   });
+  // Invoke has the traffic port and gRPC: this port shows and never acts.
+  transcode::Settings only_reads;
+  only_reads.read_only = true;
   ops->AddTranscoder(std::make_shared<transcode::Transcoder>(
-      rpcs->InProcessChannel(), std::vector<std::string>{"krypton.v1.GatewayService"}));
+      rpcs->InProcessChannel(), std::vector<std::string>{"krypton.v1.GatewayService"},
+      std::move(only_reads)));
   const auto bound = ops->Start();
   if (!bound.ok()) return bound.status();
   ops_address = config::ToString(*bound);

@@ -124,9 +124,12 @@ absl::Status Manager::Parts::StartServers() {
                                 : absl::UnavailableError("manifests and replicas are being read");
   });
   // Only what reads: nobody scales or reports load over HTTP.
+  transcode::Settings only_reads;
+  only_reads.read_only = true;
   ops_server->AddTranscoder(std::make_shared<transcode::Transcoder>(
       grpc_server->InProcessChannel(),
-      std::vector<std::string>{"krypton.v1.RegistryService", "krypton.v1.ManagerService"}));
+      std::vector<std::string>{"krypton.v1.RegistryService", "krypton.v1.ManagerService"},
+      std::move(only_reads)));
   absl::StatusOr<config::HostPort> ops_bound = ops_server->Start();
   if (!ops_bound.ok()) return ops_bound.status();
   ops_address = *ops_bound;

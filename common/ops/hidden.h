@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/http/message.h"
 #include "common/transcode/transcoder.h"
 
 namespace krypton::ops {
@@ -21,6 +22,12 @@ inline constexpr std::string_view kContentTypeField = "krypton-ops-content-type"
 // Fields of the client that never reach cpp-httplib under their own name.
 inline constexpr std::array<std::string_view, 4> kDroppedFields = {
     "accept-encoding", "content-type", "range", "if-range"};
+
+// Of a line of a head. cpp-httplib refuses what is longer by an answer without a body.
+inline constexpr size_t kMaxLineBytes = 8192;
+
+// Whether no field becomes a longer line there, where each '%' arrives as "%25" (forward.h).
+bool FitsBackend(const http::Fields& fields);
 
 // Gives the fields of a request their own names back, and takes the peer out of them.
 void Unhide(transcode::Request& request);

@@ -22,6 +22,7 @@ constexpr std::chrono::seconds kQuickTimeout{30};
 constexpr size_t kMaxQuickBytes = 64 << 20;
 // Of /metrics answers that slow readers have not taken yet, together.
 constexpr size_t kMaxHeldBytes = 128 << 20;
+constexpr size_t kMethodAndVersionBytes = 32;
 // What cpp-httplib knows; it would answer others with a page of its own.
 constexpr std::array<std::string_view, 7> kMethods = {"GET",   "HEAD",   "POST",   "PUT",
                                                       "PATCH", "DELETE", "OPTIONS"};
@@ -58,6 +59,7 @@ struct Server::Impl {
     http::ServerSettings to;
     to.bind_address = settings.bind_address;
     to.limits.max_connections = static_cast<int>(settings.max_connections);
+    to.limits.max_target_bytes = kMaxLineBytes - kMethodAndVersionBytes;
     to.limits.max_body_bytes = settings.max_body_bytes;
     to.limits.body_timeout = std::chrono::milliseconds(10'000);
     to.limits.write_timeout = std::chrono::milliseconds(10'000);
@@ -67,7 +69,10 @@ struct Server::Impl {
 
   Task<void> Serve(http::Exchange& exchange) {
     const http::RequestHead& request = exchange.request();
-    if (routes.IsQuick(request.method, request.path)) {
+    if (!FitsBackend(request.fields)) {
+      co_await exchange.RespondError(http::ErrorCode::kHeadersTooLarge,
+                                     "a header field is larger than the limit");
+    } else if (routes.IsQuick(request.method, request.path)) {
       co_await ServeQuick(exchange);
     } else {
       co_await ServeOther(exchange);

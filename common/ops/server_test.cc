@@ -236,6 +236,23 @@ TEST_F(ServerTest, BodiesAreBounded) {
   EXPECT_TRUE(parts.starts_with("HTTP/1.1 501 ")) << parts;
 }
 
+TEST_F(ServerTest, LongLinesAreRefusedInTheTablesWords) {
+  Start();
+  const auto field = [](const std::string& value) { return "X-Long: " + value + "\r\n"; };
+  for (const char* route : {"GET /metrics", "GET /drain", "GET /v1/decisions/default/echo"}) {
+    EXPECT_TRUE(Call(route, field(std::string(8000, 'x'))).starts_with("HTTP/1.1 200 ")) << route;
+    // A '%' arrives as three bytes.
+    for (const std::string& value : {std::string(9000, 'x'), std::string(3000, '%')}) {
+      const std::string answer = Call(route, field(value));
+      EXPECT_TRUE(answer.starts_with("HTTP/1.1 431 ")) << route << answer;
+      EXPECT_NE(answer.find("krypton-error: headers_too_large\r\n"), std::string::npos) << answer;
+    }
+  }
+  const std::string answer = Call("GET /drain?" + std::string(8170, 'x'));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 414 ")) << answer;
+  EXPECT_NE(answer.find("krypton-error: bad_request\r\n"), std::string::npos) << answer;
+}
+
 TEST_F(ServerTest, ATakenPortIsNamed) {
   Start();
   Server::Settings settings;

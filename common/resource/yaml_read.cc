@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "absl/container/flat_hash_set.h"
+#include "common/config/utf8.h"
 #include "common/resource/yaml_tree.h"
 #include "fmt/format.h"
 #include "yaml-cpp/anchor.h"
@@ -188,7 +189,7 @@ class Builder : public YAML::EventHandler {
 
 std::variant<YamlNodePtr, YamlError> ReadYaml(const YamlDocument& document,
                                               const YamlLimits& limits) {
-  if (const size_t at = FindInvalidUtf8(document.text); at != std::string_view::npos) {
+  if (const size_t at = config::FindInvalidUtf8(document.text); at != std::string_view::npos) {
     const auto lines = std::count(document.text.begin(), document.text.begin() + at, '\n');
     return YamlError{document.line + static_cast<int>(lines), "not UTF-8"};
   }

@@ -79,7 +79,4 @@ std::variant<YamlNodePtr, YamlError> ReadYaml(const YamlDocument& document,
 // Block style, two spaces; strings that would read back as something else are quoted.
 std::string WriteYaml(const YamlNode& root);
 
-// The first byte that is not part of well-formed UTF-8 (RFC 3629), or npos.
-size_t FindInvalidUtf8(std::string_view text);
-
 }  // namespace krypton::resource

@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/config/utf8.h"
 #include "common/transcode/scalars.h"
 
 namespace krypton::transcode {
@@ -51,6 +52,8 @@ std::optional<std::string> SetStringText(const std::string& text, const FieldDes
   if (field.type() == FieldDescriptor::TYPE_BYTES) {
     return SetParsed(DecodeBase64(text), field, message);
   }
+  // A server would call it an internal error.
+  if (config::FindInvalidUtf8(text) != std::string_view::npos) return std::nullopt;
   SetField(text, field, message);
   return text;
 }

@@ -68,6 +68,20 @@ absl::Status SetFromBody(absl::string_view body, const Route& route, const JsonL
   return status.ok() ? FillUpdateMask(*json, route, request) : status;
 }
 
+// Servers take messages of this depth (protobuf's default), of which one level of a
+// google.protobuf.Struct costs three; what is deeper they would call an internal error.
+constexpr size_t kMaxMessageDepth = 100;
+constexpr size_t kMinBytesOfLevel = 2;
+
+// Whether `bytes`, which the message of a request came to, are a message to its server too.
+absl::Status CheckDepth(const std::string& bytes, const Route& route) {
+  if (bytes.size() < kMaxMessageDepth * kMinBytesOfLevel) return absl::OkStatus();
+  if (std::unique_ptr<Message>(route.request_type->New())->ParseFromString(bytes)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("nested too deeply");
+}
+
 absl::StatusOr<std::vector<std::string>> BuildStream(const Route& route, absl::string_view body,
                                                      const JsonLimits& limits) {
   std::vector<std::string> requests;
@@ -79,6 +93,8 @@ absl::StatusOr<std::vector<std::string>> BuildStream(const Route& route, absl::s
     absl::Status status = ReadJsonMessage(*json, *request);
     if (!status.ok()) return status;
     requests.push_back(request->SerializeAsString());
+    status = CheckDepth(requests.back(), route);
+    if (!status.ok()) return status;
   }
   return requests;
 }
@@ -104,7 +120,10 @@ absl::StatusOr<std::vector<std::string>> BuildRequests(const RouteTable::Found& 
     status = SetFromQuery(*parameters, route, limits, *request);
     if (!status.ok()) return status;
   }
-  return std::vector<std::string>{request->SerializeAsString()};
+  std::string bytes = request->SerializeAsString();
+  status = CheckDepth(bytes, route);
+  if (!status.ok()) return status;
+  return std::vector<std::string>{std::move(bytes)};
 }
 
 }  // namespace krypton::transcode

@@ -162,7 +162,8 @@ absl::Status AddRoutes(const ServiceDescriptor& service, std::vector<Route>& rou
 
 }  // namespace
 
-absl::StatusOr<RouteTable> RouteTable::Build(const std::vector<std::string>& services) {
+absl::StatusOr<RouteTable> RouteTable::Build(const std::vector<std::string>& services,
+                                             bool read_only) {
   RouteTable table;
   for (const std::string& name : services) {
     const ServiceDescriptor* service = DescriptorPool::generated_pool()->FindServiceByName(name);
@@ -171,6 +172,9 @@ absl::StatusOr<RouteTable> RouteTable::Build(const std::vector<std::string>& ser
     }
     absl::Status status = AddRoutes(*service, table.routes_);
     if (!status.ok()) return status;
+  }
+  if (read_only) {
+    std::erase_if(table.routes_, [](const Route& route) { return route.http_method != "GET"; });
   }
   std::reverse(table.routes_.begin(), table.routes_.end());
   return table;

@@ -60,8 +60,10 @@ class RouteTable {
   struct NotFound {};
   struct OtherMethod {};
 
-  // NOT_FOUND for a service that is not linked in, INVALID_ARGUMENT for a wrong annotation.
-  static absl::StatusOr<RouteTable> Build(const std::vector<std::string>& services);
+  // `read_only`: without the routes whose method is not GET. NOT_FOUND for a service that is not
+  // linked in, INVALID_ARGUMENT for a wrong annotation.
+  static absl::StatusOr<RouteTable> Build(const std::vector<std::string>& services,
+                                          bool read_only = false);
 
   // `path`: see PathTemplate::Match.
   std::variant<Found, NotFound, OtherMethod> Find(absl::string_view http_method,

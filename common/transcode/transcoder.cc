@@ -158,8 +158,8 @@ std::optional<Target> ParseTarget(absl::string_view target) {
   return Target{*std::move(path), query};
 }
 
-RouteTable BuildTable(const std::vector<std::string>& services) {
-  absl::StatusOr<RouteTable> table = RouteTable::Build(services);
+RouteTable BuildTable(const std::vector<std::string>& services, bool read_only) {
+  absl::StatusOr<RouteTable> table = RouteTable::Build(services, read_only);
   if (!table.ok()) {  // A mistake of the program, which its first start shows.
     std::fprintf(stderr, "transcoder: %s\n", table.status().ToString().c_str());
     std::abort();
@@ -174,7 +174,7 @@ class Transcoder::Impl {
   Impl(std::shared_ptr<grpc::Channel> channel, const std::vector<std::string>& services,
        Settings settings)
       : settings_(std::move(settings)),
-        table_(BuildTable(services)),
+        table_(BuildTable(services, settings_.read_only)),
         openapi_(BuildOpenApi(table_, settings_.title, settings_.version)),
         stub_(std::move(channel)) {}
 

@@ -100,6 +100,8 @@ struct Settings {
   size_t max_target_bytes = 64 << 10;
   // Deeper JSON is answered 400.
   int max_json_depth = 64;
+  // Only GET routes: for a port that shows and never acts.
+  bool read_only = false;
   // Each route also answers under this prefix: /api/v1/agents is /v1/agents. Empty: no alias.
   std::string alias_prefix = "/api";
   // Where OpenApiJson() is served; empty: nowhere.

@@ -265,21 +265,27 @@ def test_rest_follows_grpc_gateway(mesh, method, target, body, status, code):
         assert isinstance(found["details"], list) and set(found) == {"code", "message", "details"}
 
 
-MALFORMED_JSON = [b"{", b"[]", b"null", b"{'name':'a'}", b'{"path":', b'{"path":1}', b'{"headers":[null]}',
-                  b'{"body":"***"}', b'{"path":"/x","path":"/y"}', b"\xff\xfe", b"[" * 100_000,
-                  b'{"path":"\\ud800"}']
-
-
-@pytest.mark.parametrize("body", MALFORMED_JSON, ids=range(len(MALFORMED_JSON)))
-def test_malformed_json_is_400(mesh, body):
-    answer = http.call(mesh.address("gateway", "ops"), "POST", "/v1/agents/default/probe:invoke", body=body)
-    assert answer.status == 400 and json.loads(answer.body)["code"] == 3, answer
+def test_an_ops_port_shows_and_never_acts(mesh):
+    """Invoke has the traffic port and gRPC; only what reads has a route here."""
+    for prefix in ("", "/api"):
+        answer = http.call(mesh.address("gateway", "ops"), "POST", f"{prefix}/v1/agents/default/probe:invoke",
+                           body=b'{"path":"/"}')
+        assert answer.status == 404 and json.loads(answer.body)["code"] == 5, answer
+    answer = http.call(mesh.address("gateway", "ops"), "POST", "/v1/routes", body=b"{}")
+    assert answer.status == 501 and json.loads(answer.body)["code"] == 12, answer
 
 
 def test_encoded_bodies_are_refused_on_the_ops_port(mesh):
-    answer = http.call(mesh.address("gateway", "ops"), "POST", "/v1/agents/default/probe:invoke",
+    answer = http.call(mesh.address("gateway", "ops"), "POST", "/v1/routes",
                        {"content-encoding": "gzip"}, os.urandom(200))
     assert 400 <= answer.status < 500, answer
+
+
+def test_long_fields_are_431_on_the_ops_and_rest_ports(mesh):
+    for port, address in ports(mesh).items():
+        if port.endswith(".ops") or port == "control_plane.http":
+            answer = http.call(address, target="/healthz", headers={"x-long": "x" * 9000}, timeout=5 * SLOW)
+            assert (answer.status, answer.error) == (431, "headers_too_large"), f"{port}: {answer}"
 
 
 def test_slow_heads_do_not_starve_an_ops_port(mesh):

@@ -116,6 +116,50 @@ TEST_F(TranscoderTest, WhatIsTooLongIsRefused) {
   EXPECT_EQ(Get("/v1/query?s=" + std::string(100, 'x')).status, 414);
 }
 
+TEST_F(TranscoderTest, MalformedBodiesAreTheCallersMistake) {
+  for (const std::string& body :
+       {std::string("{"), std::string("[]"), std::string("null"), std::string("{'s':'a'}"),
+        std::string(R"({"s":)"), std::string(R"({"s":1})"), std::string(R"({"rSub":[null]})"),
+        std::string(R"({"by":"***"})"), std::string(R"({"s":"a","s":"b"})"),
+        std::string("\xff\xfe"), std::string(100'000, '['), std::string(R"({"s":"\ud800"})")}) {
+    EXPECT_EQ(transcoder_->Handle({"POST", "/v1/body", {}, body, ""}).status, 400) << body;
+  }
+}
+
+// What the JSON may nest, a message may not: a level of a Struct is three of a message, and servers
+// take a hundred of those.
+TEST_F(TranscoderTest, DeepNestingIsTheCallersMistake) {
+  for (int depth = 1; depth <= 63; ++depth) {
+    std::string value;
+    for (int i = 0; i < depth; ++i) value += R"({"a":)";
+    value += "1" + std::string(static_cast<size_t>(depth), '}');
+    for (const std::string& body : {R"({"struct":)" + value + "}", R"({"value":)" + value + "}"}) {
+      const int status = transcoder_->Handle({"POST", "/v1/body", {}, body, ""}).status;
+      EXPECT_TRUE(status == 400 || (status == 200 && depth < 40)) << depth << ": " << status;
+      EXPECT_TRUE(status == 200 || depth > 30) << depth << ": " << status;
+    }
+  }
+}
+
+TEST_F(TranscoderTest, TextThatIsNotUtf8IsTheCallersMistake) {
+  for (const char* target :
+       {"/v1/query?s=%ff", "/v1/query?rS=%c3", "/v1/query?mS[%ff]=a", "/v1/query?mS[a]=%ff",
+        "/v1/query?wS=%ff", "/v1/things/%ff", "/v1/all/a/%ed%a0%80"}) {
+    EXPECT_EQ(Get(target).status, 400) << target;
+  }
+  EXPECT_EQ(Get("/v1/query?s=%c3%a4").status, 200);
+}
+
+TEST_F(TranscoderTest, AReadOnlyPortHasTheGetRoutesOnly) {
+  transcode::Settings settings;
+  settings.read_only = true;
+  Make(settings);
+  EXPECT_EQ(Get("/v1/query?s=a").status, 200);
+  EXPECT_EQ(transcoder_->Handle({"POST", "/v1/none", {}, "{}", ""}).status, 404);
+  EXPECT_EQ(transcoder_->Handle({"DELETE", "/v1/things/a", {}, "", ""}).status, 501);
+  EXPECT_EQ(transcoder_->Handle({"PUT", "/v1/body/a", {}, "{}", ""}).status, 404);
+}
+
 TEST_F(TranscoderTest, StrangersCannotMakeLabels) {
   for (const auto& [method, target] :
        {std::pair("BREW", "/v1/things/x"), {"GET", "/no/such/path"}, {"get", "/v1/things/x"}}) {

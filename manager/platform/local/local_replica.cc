@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "common/config/duration.h"
+#include "common/config/utf8.h"
 #include "common/log/log.h"
-#include "common/resource/yaml_tree.h"
 #include "fmt/format.h"
 #include "manager/platform/local/launch.h"
 
@@ -39,7 +39,7 @@ std::string LastWords(const std::string& log) {
   const size_t before = text->rfind('\n', end);
   const size_t begin = before == std::string::npos ? 0 : before + 1;
   std::string line = text->substr(begin, std::min<size_t>(end + 1 - begin, 200));
-  if (resource::FindInvalidUtf8(line) != std::string::npos) return "";
+  if (config::FindInvalidUtf8(line) != std::string::npos) return "";
   return ": " + line;
 }
 

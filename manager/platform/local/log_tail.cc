@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "common/resource/yaml_tree.h"
+#include "common/config/utf8.h"
 #include "manager/platform/local/log_stream.h"
 
 namespace krypton::platform {
@@ -47,7 +47,7 @@ off_t TailOffset(const UniqueFd& file, int* lines) {
 std::string ToUtf8(std::string line) {
   std::string clean;
   std::string_view rest = line;
-  for (size_t bad; (bad = resource::FindInvalidUtf8(rest)) != rest.npos;) {
+  for (size_t bad; (bad = config::FindInvalidUtf8(rest)) != rest.npos;) {
     clean.append(rest.substr(0, bad)).append("\xef\xbf\xbd");
     rest.remove_prefix(bad + 1);
   }
