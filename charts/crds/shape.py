@@ -60,7 +60,9 @@ def shared(root):
 
 
 def write(specs):
-    data = json.dumps(shared({kind: reduce(schema) for kind, schema in specs.items()}), separators=(",", ":"),
-                      ensure_ascii=False)
+    shapes = {kind: reduce(schema) for kind, schema in specs.items()}
+    for shape in shapes.values():
+        del shape["required"]  # The rules of common/resource say more about these.
+    data = json.dumps(shared(shapes), separators=(",", ":"), ensure_ascii=False)
     lines = [f'    R"shape({data[at:at + LINE]})shape"' for at in range(0, len(data), LINE)]
     return "// Written by charts/crds/generate.py; do not edit.\n" + "\n".join(lines) + "\n"

@@ -73,6 +73,10 @@ def pod_meta(labels):
     return {"maxProperties": 64, "rules": rules, "values": {"maxLength": 63 if labels else 16384}}
 
 
+# Of a resource k: its request is above its limit.
+ABOVE = ("k in self.limits && isQuantity(string(self.requests[k])) && isQuantity(string(self.limits[k])) && "
+         "quantity(string(self.requests[k])).isGreaterThan(quantity(string(self.limits[k])))")
+
 SPEC_RULES = [
     rule("!has(self.minReplicas) || self.minReplicas <= self.maxReplicas || self.maxReplicas < 1",
          "%s is above spec.maxReplicas, which is %s", "self.minReplicas", "self.maxReplicas", path=".minReplicas"),
@@ -193,13 +197,12 @@ TABLE = {
         rule("!has(self.value) || self.value == '' || !has(self.valueFrom)",
              "excludes value: set one of the two", path=".valueFrom")]},
     "EnvVar.name": {"maxLength": 253},
-    "EnvVar.value": {"maxLength": 32768, "rules": [rule(r"!self.contains('\\x00')", "has a NUL in it")]},
+    "EnvVar.value": {"maxLength": 32768, "rules": [rule(r"!self.contains('\x00')", "has a NUL in it")]},
     "EnvVar.valueFrom": {"type": "EnvVarSource"},
     "ResourceRequirements": {"rules": [rule(
-        "!has(self.requests) || !has(self.limits) || self.requests.all(k, !({above}))".replace("{above}", "k in "
-        "self.limits && isQuantity(string(self.requests[k])) && isQuantity(string(self.limits[k])) && "
-        "quantity(string(self.requests[k])).isGreaterThan(quantity(string(self.limits[k])))"),
-        "a request is above its limit", path=".requests")]},
+        f"!has(self.requests) || !has(self.limits) || self.requests.all(k, !({ABOVE}))",
+        "%s is above its limit, which is %s", f"self.requests[self.requests.filter(k, {ABOVE})[0]]",
+        f"self.limits[self.requests.filter(k, {ABOVE})[0]]", path=".requests")]},
     "ResourceRequirements.requests": {"quantities": True},
     "ResourceRequirements.limits": {"quantities": True},
 

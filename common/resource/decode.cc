@@ -153,6 +153,9 @@ class Decoder {
     const auto* key_field = field.message_type()->map_key();
     const auto* value_field = field.message_type()->map_value();
     for (const YamlEntry& entry : node.entries) {
+      // As if it were not there, which is how a cluster takes it.
+      const bool of_spec = field.containing_type() != v1::ObjectMeta::descriptor();
+      if (of_spec && entry.value->type == YamlNode::Type::kNull) continue;
       const std::string entry_path = Join(path, entry.key);
       out_.lines[entry_path] = entry.line;
       const bool number = quantities && entry.value->type == YamlNode::Type::kScalar &&

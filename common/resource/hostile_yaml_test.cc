@@ -105,6 +105,16 @@ TEST(HostileYamlTest, Bytes) {
       1u);
 }
 
+TEST(HostileYamlTest, AProblemIsOneLineOfPlainText) {
+  const Manifest manifest = ParseManifest(
+      "f",
+      "apiVersion: krypton.ai/v1alpha1\nkind: Agent\nmetadata: {name: a}\nspec: {image: \"a\\nb"
+      "\\e[31m\"}\n",
+      Target::kCluster);
+  ASSERT_EQ(manifest.problems.size(), 1u);
+  EXPECT_THAT(manifest.problems[0].reason(), testing::HasSubstr("\"a\\nb\\x1b[31m\""));
+}
+
 TEST(HostileYamlTest, NothingIsNothing) {
   for (const char* yaml : {"", "\n", "# a\n", "---\n", "---\n---\n", "...\n", "%YAML 1.2\n---\n",
                            "~", "null\n---\n"}) {

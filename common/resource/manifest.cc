@@ -1,10 +1,12 @@
 #include "common/resource/manifest.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/resource/decode.h"
 #include "common/resource/rules.h"
+#include "common/resource/shape.h"
 #include "common/resource/suggest.h"
 #include "common/resource/words.h"
 #include "common/resource/yaml_tree.h"
@@ -26,6 +28,20 @@ int LineOf(const Decoded& decoded, std::string field, int document_line) {
     field.resize(cut == std::string::npos ? 0 : cut);
   }
   return document_line;
+}
+
+// A reason quotes what the file says; on a terminal it stays one line of plain text.
+std::string OneLine(std::string text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else {
+      out += c == '\n' ? "\\n" : fmt::format("\\x{:02x}", byte);
+    }
+  }
+  return out;
 }
 
 class Reader {
@@ -71,7 +87,7 @@ class Reader {
     problem.set_line(line);
     if (!key.name().empty()) *problem.mutable_key() = key;
     problem.set_field(std::move(field));
-    problem.set_reason(std::move(reason));
+    problem.set_reason(OneLine(std::move(reason)));
     manifest_.problems.push_back(std::move(problem));
   }
 
@@ -143,10 +159,22 @@ class Reader {
     return check("kind", {"Agent", "Model"}) && version;
   }
 
+  // What the definitions refuse and the protos do not know; a field is complained of once.
+  static void AddShape(const YamlNode& root, v1::ResourceKind kind, Decoded& decoded) {
+    const YamlNode* spec = root.Find("spec");
+    if (spec == nullptr) return;
+    std::set<std::string> said;
+    for (const resource::FieldProblem& problem : decoded.problems) said.insert(problem.field);
+    for (resource::FieldProblem& problem : CheckShape(kind, *spec)) {
+      if (said.insert(problem.field).second) decoded.problems.push_back(std::move(problem));
+    }
+  }
+
   template <typename T>
   void Typed(const YamlNode& root, const v1::ResourceKey& key) {
     T resource;
-    const Decoded decoded = DecodeResource(root, &resource);
+    Decoded decoded = DecodeResource(root, &resource);
+    AddShape(root, key.kind(), decoded);
     for (const auto& problem : decoded.problems) {
       FieldProblem(key, problem.line, problem.field, problem.text);
     }

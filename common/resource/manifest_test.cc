@@ -47,7 +47,7 @@ spec:
   port: 9000
   invocationPath: /mcp?x=1
   resources:
-    requests: {cpu: 0.5, memory: 64Mi}
+    requests: {cpu: "0.5", memory: 64Mi}
     limits: {cpu: 1, memory: 1Gi}
   env:
   - {name: A, value: "1"}
@@ -70,7 +70,7 @@ spec:
   args: ["-m", "agent", "yes"]
   volumes: [{name: data, emptyDir: {}}]
   volumeMounts: [{name: data, mountPath: /data, readOnly: true}]
-  livenessProbe: {httpGet: {path: /live, port: 9000}, periodSeconds: 2.5}
+  livenessProbe: {httpGet: {path: /live, port: 9000}, periodSeconds: 2}
   readinessProbe: {tcpSocket: {port: http}}
   startupProbe: {exec: {command: ["true"]}}
   securityContext: {runAsNonRoot: true}

@@ -1,5 +1,7 @@
-// What a resource must satisfy beside its types, as a table: a field, the rule as CEL (what the CRD
-// carries), and the same rule as a function. One rule, one row; nothing else judges values. Pure.
+// What a resource must satisfy beside its shape, as a table: a field, and the rule as a function.
+// One rule, one row; nothing else judges values. The definitions of a cluster carry the same rules
+// in CEL (charts/crds/table.py); integration/chart compares the two by what they say of thousands
+// of manifests. Pure.
 #pragma once
 
 #include <string>
@@ -34,8 +36,6 @@ struct Subject {
 struct Rule {
   // The field that it is about; a violation may name a part of it.
   const char* field;
-  // Over `self` of the CRD, after defaulting; empty where the CRD's schema itself says it.
-  const char* cel;
   std::vector<Violation> (*check)(const Subject& subject);
 };
 

@@ -65,17 +65,11 @@ Violations CheckAffinityHeader(const Subject& s) {
 
 std::vector<Rule> AgentRules() {
   return {
-      {"spec.runtime", "", CheckRuntime},
-      {"spec.framework", "", CheckFramework},
-      {"spec.invocationPath", "self.spec.invocationPath.startsWith('/')", CheckInvocationPath},
-      {"spec.maxStreams", "self.spec.maxStreams >= 0 && self.spec.maxStreams <= 65536",
-       CheckMaxStreams},
-      {"spec.affinity.header",
-       "!has(self.spec.affinity) || !has(self.spec.affinity.header) || "
-       "!(self.spec.affinity.header.lowerAscii() in ['connection', 'content-length', 'expect', "
-       "'host', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', "
-       "'transfer-encoding', 'upgrade', 'via'])",
-       CheckAffinityHeader},
+      {"spec.runtime", CheckRuntime},
+      {"spec.framework", CheckFramework},
+      {"spec.invocationPath", CheckInvocationPath},
+      {"spec.maxStreams", CheckMaxStreams},
+      {"spec.affinity.header", CheckAffinityHeader},
   };
 }
 

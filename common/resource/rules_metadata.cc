@@ -83,11 +83,12 @@ Violations CheckReservedAnnotations(const Subject& s) {
 }
 
 Violations CheckLocalCommand(const Subject& s) {
+  if (s.target == Target::kCluster) return {};
   const std::string field = Join("metadata.annotations", kLocalCommandAnnotation);
   const auto found = s.metadata.annotations().find(kLocalCommandAnnotation);
   if (found == s.metadata.annotations().end()) {
     // A model has the server of its runtime.
-    if (s.target == Target::kCluster || s.model != nullptr) return {};
+    if (s.model != nullptr) return {};
     return {{field,
              "is required on one machine: the command that runs instead of the image, such as "
              "\"python3 agent.py\"; it listens on $PORT"}};
@@ -102,18 +103,13 @@ Violations CheckLocalCommand(const Subject& s) {
 
 std::vector<Rule> MetadataRules() {
   return {
-      {"metadata.name", "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",
-       CheckName},
-      {"metadata.namespace", "", CheckNamespace},
-      {"metadata.labels", "", CheckLabels},
-      {"metadata.labels", "!self.metadata.labels.exists(k, k.startsWith('krypton.ai/'))",
-       CheckReservedLabels},
-      {"metadata.annotations", "", CheckAnnotations},
-      {"metadata.annotations",
-       "!self.metadata.annotations.exists(k, k.startsWith('krypton.ai/') && k != "
-       "'krypton.ai/local-command')",
-       CheckReservedAnnotations},
-      {"metadata.annotations[\"krypton.ai/local-command\"]", "", CheckLocalCommand},
+      {"metadata.name", CheckName},
+      {"metadata.namespace", CheckNamespace},
+      {"metadata.labels", CheckLabels},
+      {"metadata.labels", CheckReservedLabels},
+      {"metadata.annotations", CheckAnnotations},
+      {"metadata.annotations", CheckReservedAnnotations},
+      {"metadata.annotations[\"krypton.ai/local-command\"]", CheckLocalCommand},
   };
 }
 

@@ -56,6 +56,10 @@ Violations CheckMeta(const char* field, const Map& map, bool labels) {
   for (const std::string& name : names) {
     if (!IsQualifiedName(name)) {
       violations.push_back({Join(field, name), "is not a name that Kubernetes takes"});
+    } else if (labels && (IsReservedName(name) || IsReservedLabel(name))) {
+      violations.push_back({Join(field, name),
+                            "is reserved: Krypton sets krypton.ai/* and "
+                            "app.kubernetes.io/{name,instance,managed-by}"});
     } else if (IsReservedName(name)) {
       violations.push_back({Join(field, name), "is reserved: Krypton sets krypton.ai/*"});
     } else if (labels && !IsLabelValue(map.at(name))) {
@@ -90,21 +94,11 @@ Violations CheckClassNames(const Subject& s) {
 
 std::vector<Rule> PodRules() {
   return {
-      {"spec.volumes",
-       "!has(self.spec.volumes) || self.spec.volumes.all(v, !v.name.startsWith('krypton-'))",
-       CheckVolumes},
-      {"spec.volumeMounts",
-       "!has(self.spec.volumeMounts) || self.spec.volumeMounts.all(m, has(self.spec.volumes) && "
-       "self.spec.volumes.exists(v, v.name == m.name))",
-       CheckVolumeMounts},
-      {"spec.podLabels",
-       "!has(self.spec.podLabels) || !self.spec.podLabels.exists(k, k.startsWith('krypton.ai/'))",
-       CheckPodLabels},
-      {"spec.podAnnotations",
-       "!has(self.spec.podAnnotations) || !self.spec.podAnnotations.exists(k, "
-       "k.startsWith('krypton.ai/'))",
-       CheckPodAnnotations},
-      {"spec.runtimeClassName", "", CheckClassNames},
+      {"spec.volumes", CheckVolumes},
+      {"spec.volumeMounts", CheckVolumeMounts},
+      {"spec.podLabels", CheckPodLabels},
+      {"spec.podAnnotations", CheckPodAnnotations},
+      {"spec.runtimeClassName", CheckClassNames},
   };
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <string>
 
 #include "absl/strings/ascii.h"
 #include "common/resource/key.h"
@@ -20,6 +21,16 @@ bool IsOneOf(unsigned char c, std::string_view set) {
   return set.find(static_cast<char>(c)) != set.npos;
 }
 
+constexpr std::string_view kDigits = "0123456789";
+
+// The digits at the front, at most `most`; takes them off.
+std::string_view TakeDigits(std::string_view& text, size_t most) {
+  const size_t count = std::min({text.find_first_not_of(kDigits), text.size(), most});
+  const std::string_view digits = text.substr(0, count);
+  text.remove_prefix(count);
+  return digits;
+}
+
 // What follows the digits of a quantity → its factor.
 std::optional<double> Suffix(std::string_view text) {
   static constexpr struct {
@@ -32,14 +43,15 @@ std::optional<double> Suffix(std::string_view text) {
   for (const auto& row : kSuffixes) {
     if (row.suffix == text) return row.factor;
   }
-  if (text.size() < 2 || absl::ascii_tolower(text[0]) != 'e') return std::nullopt;
-  text.remove_prefix(text[1] == '+' ? 2 : 1);
+  if (text.empty() || absl::ascii_tolower(text[0]) != 'e') return std::nullopt;
+  text.remove_prefix(1);
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const std::string_view digits = TakeDigits(text, 2);
+  if (digits.empty() || !text.empty()) return std::nullopt;
   int exponent = 0;
-  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), exponent);
-  if (error != std::errc() || at != text.data() + text.size() || std::abs(exponent) > 30) {
-    return std::nullopt;
-  }
-  return std::pow(10.0, exponent);
+  std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+  return std::pow(10.0, negative ? -exponent : exponent);
 }
 
 }  // namespace
@@ -85,8 +97,8 @@ bool IsRequestPath(std::string_view text) {
          });
 }
 
-bool HasSpaceOrControl(std::string_view text) {
-  return !All(text, [](unsigned char c) { return c > 0x20 && c != 0x7f; });
+bool IsPrintable(std::string_view text) {
+  return All(text, [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
 bool HasControl(std::string_view text) {
@@ -95,13 +107,25 @@ bool HasControl(std::string_view text) {
 
 std::optional<double> ParseQuantity(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
-  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
-  double number = 0;
-  const auto [at, error] = std::from_chars(text.data(), text.data() + digits, number);
-  if (digits == 0 || error != std::errc() || at != text.data() + digits) return std::nullopt;
-  const auto factor = Suffix(text.substr(digits));
-  if (!factor.has_value()) return std::nullopt;
-  return number * *factor;
+  std::string number(TakeDigits(text, 15));
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    const std::string_view behind = TakeDigits(text, 9);
+    if (number.empty() && behind.empty()) return std::nullopt;
+    number.append(".").append(behind);
+  }
+  const auto factor = Suffix(text);
+  if (number.empty() || !factor.has_value()) return std::nullopt;
+  double value = 0;
+  std::from_chars(number.data(), number.data() + number.size(), value);
+  return value * *factor;
+}
+
+bool IsQuantity(std::string_view text) { return ParseQuantity(text).has_value(); }
+
+bool IsReservedLabel(std::string_view name) {
+  return name == "app.kubernetes.io/name" || name == "app.kubernetes.io/instance" ||
+         name == "app.kubernetes.io/managed-by";
 }
 
 bool IsReservedName(std::string_view qualified_name) {

@@ -19,12 +19,17 @@ bool IsEnvName(std::string_view text);
 bool IsHeaderName(std::string_view text);
 // An absolute path with an optional query, of characters that a request line may have.
 bool IsRequestPath(std::string_view text);
-// White space or a control character.
-bool HasSpaceOrControl(std::string_view text);
+// ASCII without white space and control characters.
+bool IsPrintable(std::string_view text);
 bool HasControl(std::string_view text);
-// A Kubernetes quantity ("500m", "1Gi", "2e3") as a number; nothing when it is none or negative.
+// A Kubernetes quantity that is not negative ("500m", "1Gi", "2e3"): at most 15 digits before the
+// point and 9 behind it, then a suffix, or an exponent of two digits.
+bool IsQuantity(std::string_view text);
+// The same as a number; nothing when it is none.
 std::optional<double> ParseQuantity(std::string_view text);
 // `krypton.ai/...`: the mesh's own.
 bool IsReservedName(std::string_view qualified_name);
+// Labels that Krypton sets on pods and selects them by, beside its own prefix.
+bool IsReservedLabel(std::string_view name);
 
 }  // namespace krypton::resource
