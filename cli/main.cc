@@ -1,6 +1,7 @@
 // krypton: starts a mesh on this machine, and asks it.
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "cli/echo.h"
 #include "cli/get.h"
 #include "cli/invoke.h"
 #include "cli/logs.h"
@@ -39,6 +40,7 @@ int main(int argc, char** argv) {
   LogsOptions logs;
   WhyOptions why;
   ValidateOptions validate;
+  EchoOptions echo;
   std::string shell;
 
   krypton::config::Flags flags("krypton",
@@ -50,6 +52,8 @@ int main(int argc, char** argv) {
   AddLogs(flags.AddCommand("logs", "Prints what an agent's replicas print."), &logs);
   AddWhy(flags.AddCommand("why", "Says why an agent has the replicas it has."), &why);
   AddValidate(flags.AddCommand("validate", "Says what is wrong with manifests."), &validate);
+  AddEcho(flags.AddCommand("echo", "Is an agent: answers each request with what it received."),
+          &echo);
   flags.AddCommand("completion", "Prints the completion script of a shell.")
       .AddPositional(&shell, "SHELL", "bash, zsh or fish");
   flags.AddCommand("version", "Says which build this is.");
@@ -67,6 +71,7 @@ int main(int argc, char** argv) {
   if (flags.command() == "logs") return RunLogs(logs);
   if (flags.command() == "why") return RunWhy(why);
   if (flags.command() == "validate") return RunValidate(validate);
+  if (flags.command() == "echo") return RunEcho(echo);
   if (flags.command() == "completion") return RunCompletion(shell, flags);
   return RunVersion();
 }

@@ -128,13 +128,17 @@ node_openai() { npm_folder openai-7.57.0 openai@7.57.0; }
 # node_grafana: where Grafana's types and TypeScript are, against which the dashboards are checked.
 node_grafana() { npm_folder grafana-13.2.3 @grafana/schema@13.2.3 typescript@5.9.3; }
 
-# go_tool NAME MODULE@VERSION: path of a Go program, built once into the cache; empty without Go.
+# go_tool NAME MODULE@VERSION: path of a Go program, built once into the cache under that name; empty without Go.
 go_tool() {
-  local bin=$cache/go-bin
+  local bin=$cache/go-bin work
   if [ ! -x "$bin/$1" ]; then
     command -v go >/dev/null || return 0
     say "Building $1 (once)"
-    GOBIN=$bin go install "$2" >&2 || return 0
+    mkdir -p "$bin"
+    work=$(mktemp -d "$bin/.build-XXXXXX")
+    GOBIN=$work go install "$2" >&2 && mv "$work"/* "$bin/$1"
+    rm -rf "$work"
+    [ -x "$bin/$1" ] || return 0
   fi
   echo "$bin/$1"
 }

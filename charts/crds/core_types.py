@@ -28,7 +28,7 @@ def short(reference):
 
 def sentence(text):
     """The first sentence, without links and notes on beta gates."""
-    text = re.sub(r"\s+", " ", text or "").strip()
+    text = re.sub(r"\s+", " ", text or "").strip().split(" Possible enum values:")[0]
     first = re.split(r"(?<=[a-z0-9`\")])\. (?=[A-Z])", text)[0].rstrip(".")
     first = re.sub(r"\s*More info: \S+", "", first)
     return first if len(first) <= 240 else first[:237].rsplit(" ", 1)[0] + " ..."
@@ -57,9 +57,7 @@ def references(value):
             yield from references(inner)
 
 
-def main(path):
-    with open(path, encoding="utf-8") as file:
-        definitions = json.load(file)["definitions"]
+def types_of(definitions):
     full = {short(name): schema for name, schema in definitions.items() if name.startswith((CORE, META))}
     types, left = {}, list(ROOTS)
     while left:
@@ -75,7 +73,12 @@ def main(path):
             types[name]["x-kubernetes-map-type"] = schema["x-kubernetes-map-type"]
         types[name]["description"] = sentence(schema.get("description"))
         left += references(types[name])
-    json.dump(dict(sorted(types.items())), sys.stdout, indent=1, sort_keys=True)
+    return dict(sorted(types.items()))
+
+
+def main(path):
+    with open(path, encoding="utf-8") as file:
+        json.dump(types_of(json.load(file)["definitions"]), sys.stdout, indent=1, sort_keys=True)
     print()
 
 

@@ -68,6 +68,8 @@ def core_field(field):
         schema = list_of(core_field(field["items"]), keys)
     else:
         schema = {key: field[key] for key in ("type", "format") if key in field}
+        if schema.get("format") == "int32":  # A format alone is not looked at.
+            schema |= {"minimum": -2**31, "maximum": 2**31 - 1}
         if "additionalProperties" in field:
             schema["additionalProperties"] = core_field(field["additionalProperties"])
         bounded(schema)

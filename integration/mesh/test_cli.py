@@ -183,3 +183,15 @@ def test_nothing_outlives_up(tmp_path, how):
         nothing_left(tmp_path, 60)  # After SIGKILL replicas wait for another manager, and then end.
     finally:
         kill_all(tmp_path)
+
+
+def test_echo_answers_with_what_it_received():
+    with subprocess.Popen([BINARIES / "krypton", "echo"], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PORT": "0"}) as echo:
+        port = echo.stdout.readline().rsplit(":", 1)[1].strip()
+        answer = http.call(f"127.0.0.1:{port}", "POST", "/a?b", body=b"body", headers=[("X-Mine", "yes")])
+        assert answer.status == 200
+        assert answer.text.startswith("POST /a?b\n") and answer.text.endswith("\n\nbody")
+        assert "x-mine: yes" in answer.text.lower()
+        echo.terminate()
+        assert echo.wait(20) == 0

@@ -66,8 +66,8 @@ class ApiServer:
             if any(process.poll() is not None for process in self.processes):
                 break
             if certificate.exists():
-                self.tls = ssl.create_default_context(cafile=certificate)
-                try:
+                try:  # It may be half written.
+                    self.tls = ssl.create_default_context(cafile=certificate)
                     if self.request("GET", "/readyz")[0] == 200:
                         break
                 except OSError:
