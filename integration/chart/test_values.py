@@ -27,12 +27,17 @@ BY_LAST = {
     "nodeSelector": {"a": "b"}, "tolerations": [{"key": "a"}], "affinity": {"nodeAffinity": {}},
     "topologySpreadConstraints": [{"maxSkew": 1}], "extraArgs": ["--a=b"], "extraEnv": [{"name": "A"}],
     "resources": {"limits": {"memory": "3Gi"}}, "watchNamespaces": ["a"], "agentNamespaces": ["a"],
+    "relabelings": [{"action": "keep"}], "metricRelabelings": [{"action": "keep"}], "labels": {"a": "b"},
     "agentBlockedCidrs": ["10.0.0.0/8"], "hostnames": ["a.b"], "host": "a.b",
 }
 NEEDS = {
     "networkPolicy": {"networkPolicy.enabled": True, "networkPolicy.agentNamespaces": ["b"]},
     "ingress": {"ingress.enabled": True, "ingress.tls.enabled": True},
     "httpRoute": {"httpRoute.enabled": True, "httpRoute.parentRefs": [{"name": "y"}]},
+    "serviceMonitor": {"serviceMonitor.enabled": True},
+    "podMonitor": {"podMonitor.enabled": True},
+    "prometheusRule": {"prometheusRule.enabled": True},
+    "dashboards": {"dashboards.enabled": True},
     "tls.certManager.issuerRef": {"tls.certManager.enabled": True},
 }
 # Seen only by an upgrade: how old a certificate is, in a cluster.
