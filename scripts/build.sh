@@ -7,13 +7,13 @@ configure() {
     || cmake --preset "$1" -G Ninja -DKRYPTON_GOOGLEAPIS_DIR="$protos" >&2
 }
 
-# build PRESET
+# build PRESET [TARGET...]: everything, tests too, or those targets.
 build() {
-  local preset=$1
+  local preset=$1; shift
   case "$preset" in release|debug|asan|tsan) ;; *) fail "no preset '$preset': release, debug, asan, tsan" ;; esac
   configure "$preset"
   say "Building $preset"
-  cmake --build --preset "$preset" -j "$jobs" >&2
+  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} >&2
 }
 
 sources() { git ls-files --cached --others --exclude-standard '*.cc' '*.h'; }

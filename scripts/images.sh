@@ -1,5 +1,7 @@
 # Sourced by ./dev: OCI images of the programs, and the chart's package.
 
+image_programs=(krypton krypton-manager krypton-gateway krypton-control-plane krypton-proxy)
+
 version() { sed -n 's/^project(krypton VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt"; }
 
 # build_images [--push HOST/PATH]: archives and bills of materials in build/images. KRYPTON_IMAGES_FROM names

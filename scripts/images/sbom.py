@@ -11,14 +11,14 @@ import oci
 
 def document(name, version, image_digest, program, shared, linked):
     """SHARED and LINKED are packages: those of files in the image, and those linked into the program."""
-    root = {
-        "SPDXID": "SPDXRef-image", "name": name, "versionInfo": version, "primaryPackagePurpose": "CONTAINER",
-        "downloadLocation": "NOASSERTION", "filesAnalyzed": False, "licenseDeclared": "Apache-2.0",
-        "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION",
+    nothing = {"downloadLocation": "NOASSERTION", "filesAnalyzed": False, "licenseDeclared": "Apache-2.0",
+               "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION", "versionInfo": version}
+    image = nothing | {
+        "SPDXID": "SPDXRef-image", "name": name, "primaryPackagePurpose": "CONTAINER",
         "checksums": [{"algorithm": "SHA256", "checksumValue": image_digest.removeprefix("sha256:")}]}
-    binary = {
-        "SPDXID": "SPDXRef-program", "fileName": program["path"], "licenseConcluded": "Apache-2.0",
-        "copyrightText": "NOASSERTION", "fileTypes": ["BINARY"],
+    binary = nothing | {
+        "SPDXID": "SPDXRef-program", "name": program["path"].rpartition("/")[2], "packageFileName": program["path"],
+        "primaryPackagePurpose": "APPLICATION",
         "checksums": [{"algorithm": algorithm, "checksumValue": value}
                       for algorithm, value in program["checksums"].items()]}
     packages = sorted({*shared, *linked}, key=lambda each: each.name)
@@ -31,8 +31,7 @@ def document(name, version, image_digest, program, shared, linked):
         "name": f"{name}-{version}",
         "documentNamespace": f"https://krypton.ai/spdx/{name}/{version}/{image_digest.removeprefix('sha256:')}",
         "creationInfo": {"created": oci.created(), "creators": ["Tool: krypton-images", "Organization: Krypton"]},
-        "packages": [root] + [entry(each) for each in packages], "files": [binary],
-        "relationships": relations}, indent=1, sort_keys=True) + "\n"
+        "packages": [image, binary] + [entry(each) for each in packages], "relationships": relations}, indent=1, sort_keys=True) + "\n"
 
 
 def entry(package: libraries.Package):
