@@ -1,11 +1,14 @@
 # Sourced by ./dev: OCI images of the programs, and the chart's package.
 
-image_programs=(krypton krypton-manager krypton-gateway krypton-control-plane krypton-proxy)
-
 version() { sed -n 's/^project(krypton VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt"; }
 
-# build_images [--push HOST/PATH]: archives and bills of materials in build/images. KRYPTON_IMAGES_FROM names
-# another folder of built programs than the release's.
+# build_image_programs: what the images are made of, unless KRYPTON_IMAGES_FROM names a folder of built programs.
+build_image_programs() {
+  [ -n "${KRYPTON_IMAGES_FROM:-}" ] \
+    || build release krypton krypton-manager krypton-gateway krypton-control-plane krypton-proxy
+}
+
+# build_images [--push HOST/PATH]: archives and bills of materials in build/images.
 build_images() {
   local push=()
   while [ $# -gt 0 ]; do
