@@ -77,6 +77,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_TLS_CA",
     "KRYPTON_TLS_CERT",
     "KRYPTON_TLS_KEY",
+    "KRYPTON_TLS_SERVER_NAME",
     "KRYPTON_TRUSTED_PROXIES",
     "KRYPTON_WATCH",
 });

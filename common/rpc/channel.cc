@@ -39,7 +39,11 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const std::string& target
   RedirectGrpcLog();
   auto credentials = ClientCredentials(tls);
   if (!credentials.ok()) return credentials.status();
-  return grpc::CreateCustomChannel(target, *credentials, Arguments());
+  grpc::ChannelArguments arguments = Arguments();
+  if (tls.enabled() && !tls.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(tls.server_name);
+  }
+  return grpc::CreateCustomChannel(target, *credentials, arguments);
 }
 
 void SetTimeout(grpc::ClientContext& context, std::chrono::milliseconds timeout) {
