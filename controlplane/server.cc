@@ -75,7 +75,9 @@ class Server::Impl {
                .ops_routes = false},
               metrics_),
         ops_({.bind_address = settings_.metrics_bind_address, .component = "control-plane"},
-             metrics_) {}
+             metrics_) {
+    metrics_->Add(rpc::TlsMetrics());
+  }
 
   absl::Status Start() {
     metrics_->Add(std::make_shared<StateMetrics>(registry_, streams_));

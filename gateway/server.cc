@@ -185,6 +185,7 @@ absl::Status Server::Impl::ServeRpcs() {
 }
 
 absl::Status Server::Impl::ServeOps() {
+  metrics_registry->Add(rpc::TlsMetrics());
   ops = std::make_unique<ops::Server>(
       ops::Server::Settings{.bind_address = settings.metrics_bind_address, .component = "gateway"},
       metrics_registry);

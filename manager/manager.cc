@@ -118,6 +118,7 @@ absl::Status Manager::Parts::StartServers() {
   ops::Server::Settings ops_settings;
   ops_settings.bind_address = settings.metrics_bind_address;
   ops_settings.component = "manager";
+  metrics->Add(rpc::TlsMetrics());
   ops_server.emplace(ops_settings, metrics);
   ops_server->AddReadinessCheck("platform", [this] {
     return controller->synced() ? absl::OkStatus()

@@ -162,6 +162,7 @@ absl::Status Proxy::Impl::StartReports() {
 
 absl::Status Proxy::Impl::StartOps() {
   metrics.Observe(limiter, replica, *reporter);
+  registry->Add(rpc::TlsMetrics());
   ops = std::make_unique<ops::Server>(
       ops::Server::Settings{.bind_address = settings.metrics_bind_address,
                             .component = "proxy",

@@ -1,6 +1,8 @@
 """Mutual TLS between the processes: who has no certificate ends in the handshake."""
 
+import ssl
 import subprocess
+import time
 
 import grpc
 import pytest
@@ -72,3 +74,28 @@ def test_strangers_end_in_the_handshake(secure, component):
             strange.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=2)
         assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
     assert mesh.components[component].alive()
+
+
+def test_certificates_are_turned_without_a_restart(secure):
+    mesh, folder = secure
+    mesh.apply("turned", maxReplicas=1)
+    assert mesh.call("turned", "/pid").status == 200
+    host, port = mesh.address("control_plane", "grpc").rsplit(":", 1)
+    before = ssl.get_server_certificate((host, port))
+    certificate(folder, "mesh", "ca")  # not at once: the key comes before its certificate
+    for component in ("manager", "gateway", "control_plane"):
+        address = mesh.address(component, "grpc").rsplit(":", 1)
+        eventually(lambda to=address: ssl.get_server_certificate(tuple(to)) != before, 10, f"{component} shows the new one")
+        assert mesh.components[component].alive()
+    assert mesh.call("turned", "/pid").status == 200
+    with channel(mesh, "control_plane", folder, "mesh") as secured:
+        assert b"turned" in secured.unary_unary(LIST)(b"", timeout=5)
+
+
+def test_the_end_of_certificates_is_a_series(secure):
+    mesh, _ = secure
+    for component in ("manager", "gateway", "control_plane"):
+        family = mesh.scrape(component).families["krypton_tls_certificate_expiry_timestamp_seconds"]
+        ends = {sample.labels["file"]: sample.value for sample in family.samples}
+        assert set(ends) == {"cert", "ca"}
+        assert all(1.9 * 86400 < end - time.time() < 2.1 * 86400 for end in ends.values()), ends
