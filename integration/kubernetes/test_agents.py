@@ -1,12 +1,17 @@
 """Agents under load: from zero, up, down to zero again, at their floor, and through a change; no call fails."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 from harness import http
 from harness.load import burst, summary
 from harness.waiting import always, eventually
-from kube.agents import agent, always_on
+from kube.agents import RESTRICTED, agent, always_on, image
+
+EXAMPLES = Path(os.environ.get("KRYPTON_SOURCE_DIR", Path(__file__).resolve().parents[2])) / "examples"
 
 
 def test_a_serverless_agent_wakes_answers_and_sleeps_again(start, namespace):
@@ -116,7 +121,30 @@ def test_an_event_stream_and_a_websocket_pass_through(start, namespace):
     connection.close()
 
 
-@pytest.mark.parametrize("program", ["echo"])
-def test_the_examples_run_from_their_images(start, namespace, program):
-    card = start(agent(namespace, program, program, protocol="a2a")).call("/.well-known/agent-card.json")
-    assert card.status == 200 and b'"Echo"' in card.body
+@pytest.mark.parametrize("name, method, path, expected", [
+    ("hello", "GET", "/", b"Hello"), ("slow", "GET", "/?seconds=0", b""),
+    ("echo", "GET", "/.well-known/agent-card.json", b'"Echo"'), ("tools", "POST", "/mcp", b"jsonrpc")])
+def test_the_examples_run_from_the_manifests_that_run_on_one_machine(start, namespace, name, method, path, expected):
+    body = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+    body["metadata"]["namespace"] = namespace
+    body["spec"] |= {"image": image(name), **RESTRICTED}
+    example = start(body)
+    ping = b'{"jsonrpc":"2.0","id":1,"method":"ping"}' if method == "POST" else None
+    answer = example.call(path, method=method, body=ping, headers={"accept": "application/json, text/event-stream",
+                                                                   "content-type": "application/json"})
+    assert answer.error is None and answer.status < 500 and expected in answer.body, answer
+
+
+def test_the_control_plane_shows_it_with_its_output_and_the_decisions(start, namespace):
+    probe = start(agent(namespace, "shown", scaleToZeroAfter="60s"))
+    assert probe.call().status == 200
+    plane = probe.mesh.control_plane
+
+    def ask(rest):
+        answer = http.call(plane, target=f"/v1/agents/{namespace}/shown{rest}")
+        assert answer.status == 200, answer
+        return answer.text
+    eventually(lambda: '"readyReplicas":1' in ask("/status").replace(" ", ""), 20, lambda: ask("/status"))
+    assert '"shown"' in http.call(plane, target=f"/v1/agents?namespace={namespace}").text
+    assert "SCALING_RULE_WAKE" in ask(":explain")
+    eventually(lambda: "probe" in ask("/logs"), 20, lambda: ask("/logs"))

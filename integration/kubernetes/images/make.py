@@ -30,6 +30,7 @@ AGENTS = {
     "hello": ([ROOT / "examples" / "hello.py"], ["hello.py"]),
     "echo": ([ROOT / "examples" / "echo.py"], ["echo.py"]),
     "slow": ([ROOT / "examples" / "slow.py"], ["slow.py"]),
+    "tools": ([ROOT / "examples" / "tools.py"], ["tools.py"]),
     "probe": ([PROBE / "probe.py", PROBE / "behaviours.py"], ["probe.py"]),
     "crash": ([], ["-c", "import sys; sys.exit('this agent ends at once')"]),
 }
