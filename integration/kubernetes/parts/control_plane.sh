@@ -13,12 +13,11 @@ start_etcd() {
     --listen-peer-urls http://127.0.0.1:2380
 }
 
-# The endpoint reconciler is off: with it, an API server that stops takes itself out of its own service.
 start_apiserver() {
   local pki=$state/pki
   start_process apiserver "$programs/kube-apiserver" \
     --etcd-servers=http://127.0.0.1:2379 --bind-address=0.0.0.0 --secure-port=6443 \
-    --advertise-address="$node_address" --endpoint-reconciler-type=none \
+    --advertise-address="$node_address" \
     --service-cluster-ip-range="$service_range" --allow-privileged \
     --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
     --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \

@@ -32,7 +32,7 @@ stop_process() {
     read -r id rest < "$state/run/$1.pid"
     kill "$id" 2>/dev/null || true
     kill -CONT "$id" 2>/dev/null || true
-    eventually 20 process_ended "$1" || kill -9 "$id" 2>/dev/null || true
+    eventually 5 process_ended "$1" || kill -9 "$id" 2>/dev/null || true
   fi
   rm -f "$state/run/$1.pid"
 }
