@@ -30,8 +30,7 @@ def references(value):
             yield from references(inner)
 
 
-def main():
-    definitions = json.load(sys.stdin)["definitions"]
+def schemas_of(definitions):
     kept, kinds = {}, {}
     for name, schema in definitions.items():
         for gvk in schema.get("x-kubernetes-group-version-kind", []):
@@ -44,7 +43,11 @@ def main():
         if name not in kept:
             kept[name] = without_descriptions(definitions[name])
             left += references(kept[name])
-    json.dump({"kinds": kinds, "definitions": kept}, sys.stdout, separators=(",", ":"), sort_keys=True)
+    return {"kinds": kinds, "definitions": kept}
+
+
+def main():
+    json.dump(schemas_of(json.load(sys.stdin)["definitions"]), sys.stdout, separators=(",", ":"), sort_keys=True)
     print()
 
 
