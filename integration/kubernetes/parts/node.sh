@@ -36,9 +36,11 @@ TOML
 
 write_container_network() {
   mkdir -p "$state/cni"
+  # Each pod on a wire of its own to the node: what pods say to one another is routed, so that the node's rules
+  # see it (over a bridge they would not).
   cat > "$state/cni/10-pods.conflist" <<JSON
 {"cniVersion": "1.0.0", "name": "$group", "plugins": [
-  {"type": "bridge", "bridge": "pods0", "isGateway": true, "ipMasq": false, "hairpinMode": true,
+  {"type": "ptp", "ipMasq": false,
    "ipam": {"type": "host-local", "dataDir": "$state/cni/addresses", "ranges": [[{"subnet": "$pod_range"}]],
             "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}
