@@ -22,7 +22,7 @@ struct Families {
         stages(metrics::HistogramFamily::Make(
             registry, "krypton_cold_start_stage_seconds",
             "Stages of a cold start: decide, start, ready (the manager's), first_byte.",
-            {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30})),
+            {.005, .02, .1, .5, 1, 2.5, 10, 30})),
         retries(metrics::CounterFamily::Make(
             registry, "krypton_gateway_retries_total",
             "Calls sent again, to another replica or from the queue, by the reason.")),

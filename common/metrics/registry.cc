@@ -107,14 +107,17 @@ std::string Registry::Expose(Format format) const {
     }
     for (auto& part : family->Collect()) Merge(collected, std::move(part));
   }
-  Writer writer(format);
+  const size_t last = last_bytes_.load(std::memory_order_relaxed);
+  Writer writer(format, last + last / 16);
   auto next = writing.begin();
   for (const auto& [name, family] : collected) {
     for (; next != writing.end() && next->first < name; ++next) next->second->Write(writer);
     writer.Family(family);
   }
   for (; next != writing.end(); ++next) next->second->Write(writer);
-  return writer.Finish();
+  std::string text = writer.Finish();
+  last_bytes_.store(text.size(), std::memory_order_relaxed);
+  return text;
 }
 
 std::vector<prometheus::MetricFamily> Registry::Collect() const {

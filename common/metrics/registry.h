@@ -9,6 +9,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,6 +51,7 @@ class Registry : public prometheus::Registry {
   Collected CollectOthers() const;
   Writing writing() const;
 
+  mutable std::atomic<size_t> last_bytes_{0};  // Of an exposition: the next one is about as long.
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
   Writing writing_;

@@ -9,7 +9,7 @@ OF_PROCESS = "* on (job, instance) group_left (component) (krypton_build_info / 
 NOW = [
     number("Registry unseen for", "Longest time for which a gateway or control plane may have missed changes.",
            "s", "max(krypton_registry_lag_seconds)", bad_from=30),
-    number("Registry", "Agents and models.", "short", "max(krypton_registry_resources)"),
+    number("Leaders", "Managers that lead: one.", "short", "sum(krypton_manager_leader)", bad_below=1),
     number("Reports unheard", "Sidecars whose load reports no manager takes.", "short",
            "count(krypton_proxy_report_connected == 0) or vector(0)", bad_from=1),
     number("Refused manifests", "Manifests, or parts of them.", "short", "max(krypton_manifest_problems)",
@@ -26,6 +26,8 @@ STREAMS = [
     lines("Load streams", "Open load streams by kind of reporter.", "short",
           query("sum by (reporter) (krypton_load_streams)", "{{reporter}}"),
           query("max(krypton_scaler_sources)", "sources known"), decimals=0),
+    lines("Leader", "1 at the manager that leads.", "short",
+          query("krypton_manager_leader", "{{pod}} {{instance}}"), decimals=0, maximum=1),
     lines("Watchers", "Open registry streams at the manager, and watches at the control plane.", "short",
           query("sum(krypton_registry_watchers)", "registry"),
           query("sum(krypton_api_streams)", "API"), decimals=0),
@@ -80,6 +82,30 @@ PROCESSES = [
     rows_of("Versions", "What runs, by component.", "count by (component, version) (krypton_build_info)"),
 ]
 
+# The names are those of all controllers; ours are where a manager is.
+OURS = "and on (job, instance) krypton_manager_leader"
+
+CLUSTER = [
+    lines("Reconciliations", "Per second, by controller and result.", "ops",
+          query(f"sum by (controller, result) (rate(controller_runtime_reconcile_total[{RATE}]) {OURS})",
+                "{{controller}} {{result}}"), empty="not in a cluster"),
+    lines("Duration of a reconciliation, P99", "By controller.", "s",
+          query(f"""histogram_quantile(0.99, sum by (controller, le)
+              (rate(controller_runtime_reconcile_time_seconds_bucket[{RATE}]) {OURS}))""", "{{controller}}"),
+          empty="not in a cluster"),
+    lines("Work queue", "Keys that wait to be worked on.", "short",
+          query(f"sum by (name) (workqueue_depth {OURS})", "{{name}}"), decimals=0, empty="not in a cluster"),
+    lines("Kubernetes API", "Requests of the managers, by code.", "reqps",
+          query(f"sum by (code) (rate(rest_client_requests_total[{RATE}]) {OURS})", "{{code}}"),
+          empty="not in a cluster"),
+    lines("Objects held", "Copies of Kubernetes objects, by kind.", "short",
+          query("max by (resource) (krypton_informer_objects)", "{{resource}}"), decimals=0,
+          empty="not in a cluster"),
+    lines("Certificates", "For how long the processes' certificates and their authority are still valid.", "s",
+          query("min by (job, file) (krypton_tls_certificate_expiry_timestamp_seconds) - time()",
+                "{{job}} {{file}}"), empty="no TLS"),
+]
+
 DASHBOARD = build("mesh", "Krypton / Mesh", "The mesh itself: streams, registry, manager, processes.", [],
                   [("", NOW), ("Streams", STREAMS), ("Registry", REGISTRY), ("Manager and control plane", MANAGER),
-                   ("Processes", PROCESSES)])
+                   ("Processes", PROCESSES), ("In a cluster", CLUSTER)])

@@ -25,7 +25,7 @@ MODEL = {"apiVersion": "krypton.ai/v1alpha1", "kind": "Model",
                   "minReplicas": 0}}
 
 
-def ask(mesh, model):
+def ask_model(mesh, model):
     return http.call(mesh.http, "POST", "/v1/chat/completions", body=json.dumps({"model": model}).encode())
 
 
@@ -38,9 +38,9 @@ def used(mesh):
     assert mesh.call("fixed", "/pid").status == 200
     assert mesh.call("unknown").status == 404
     mesh.write("talker.yaml", json.dumps(MODEL))
-    eventually(lambda: ask(mesh, "talker").status == 200, 15 * SLOW, "the model answers")
+    eventually(lambda: ask_model(mesh, "talker").status == 200, 15 * SLOW, "the model answers")
     for name in ("made-up", "default/made-up", "made/up/"):
-        assert ask(mesh, name).status == 404
+        assert ask_model(mesh, name).status == 404
     mesh.get("control_plane", "/v1/agents", "http")
 
 
@@ -63,6 +63,20 @@ def documented():
             rows.append((name.strip("`"), kind, set(re.findall(r"`([^`]+)`", labels)),
                          set(re.split(r",\s*", components))))
     return rows
+
+
+def test_the_pages_buckets_are_the_true_ones(mesh):
+    found = scrapes(mesh)
+    listed = 0
+    for line in (SOURCE / "docs" / "metrics.md").read_text().splitlines():
+        if not re.match(r"\| `\w+` \| histogram \|", line) or line.count("|") != 6:
+            continue  # What only clusters have is in tables without a column for the component.
+        name, component = re.findall(r"`(\w+)`", line)[0], line.split("|")[4].strip()
+        buckets = {float(bound) for bound in re.search(r"buckets ([\d. ]+)", line)[1].split()}
+        seen = {float(labels["le"]) for labels in found[component].label_sets(f"{name}_bucket")}
+        assert seen == buckets | {float("inf")}, name
+        listed += 1
+    assert listed >= 10
 
 
 def family_name(family):
@@ -257,7 +271,10 @@ def test_the_number_of_series_is_what_the_page_says(mesh):
         if component == "sidecar":
             others = [each for each in labels if "code" not in each]
         else:
-            others = [each for each in labels if "agent" not in each]
+            others = [each for each in labels if "agent" not in each and each.get("model") != "talker"]
+            of_model = [each for each in labels if "talker" in (each.get("model"), each.get("agent"))]
+            if component == "gateway":
+                assert f"each model is {len(of_model)} at" in (SOURCE / "docs" / "metrics.md").read_text()
         assert abs(len(others) - own) <= max(5, own / 10), f"{component}: {len(others)} of its own"
         assert (len(of_agent) or None) == each, f"{component}: {len(of_agent)} for each agent"
 

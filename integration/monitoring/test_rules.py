@@ -14,7 +14,7 @@ from harness.queries import DASHBOARDS, RULES, SOURCE, documented, named_in, rul
 TESTS = DASHBOARDS / "krypton-rules-test.yaml"
 ALERTS = {"KryptonAgentUnavailable", "KryptonColdStartsFailing", "KryptonQueueFull", "KryptonErrorBudgetBurn",
           "KryptonSidecarRejecting", "KryptonModelSlowToFirstToken", "KryptonScalerMissing", "KryptonRegistryStale",
-          "KryptonReconcileFailing"}
+          "KryptonReconcileFailing", "KryptonCertificateExpiring"}
 
 
 def alerts():

@@ -57,6 +57,7 @@ void Controller::OnLeadership(bool leader, uint64_t term, std::string leader_add
   {
     std::lock_guard lock(mutex_);
     if (!leadership_.Set(view)) return;
+    metrics_.SetLeader(leader);
     log::Info(leader ? "leads" : "follows", {{"term", term}, {"leader", view.address}});
     store_.SetLeader(view.address, term);
     term_ = term;

@@ -25,6 +25,7 @@ prometheus::Gauge& MakeGauge(prometheus::Registry& registry, const char* name, c
 ControllerMetrics::ControllerMetrics(prometheus::Registry& registry)
     : replica_failed_(ErrorCounter(registry, "replica_failed")),
       decision_refused_(ErrorCounter(registry, "decision_refused")),
+      leader_(MakeGauge(registry, "krypton_manager_leader", "1 while this manager leads.")),
       manifest_problems_(MakeGauge(registry, "krypton_manifest_problems",
                                    "Manifests, or parts of them, that are refused now.")),
       resources_(MakeGauge(registry, "krypton_registry_resources", "Agents and models.")),
@@ -38,6 +39,7 @@ ControllerMetrics::ControllerMetrics(prometheus::Registry& registry)
 
 void ControllerMetrics::CountReplicaFailed() { replica_failed_.Increment(); }
 void ControllerMetrics::CountDecisionRefused() { decision_refused_.Increment(); }
+void ControllerMetrics::SetLeader(bool leads) { leader_.Set(leads ? 1 : 0); }
 void ControllerMetrics::SetManifestProblems(size_t count) {
   manifest_problems_.Set(static_cast<double>(count));
 }

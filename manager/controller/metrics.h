@@ -18,6 +18,7 @@ class ControllerMetrics {
 
   void CountReplicaFailed();
   void CountDecisionRefused();
+  void SetLeader(bool leads);
   void SetManifestProblems(size_t count);
   void SetResources(size_t count);
   // A request was reported waiting where nothing ran → the platform was asked for a replica.
@@ -26,6 +27,7 @@ class ControllerMetrics {
  private:
   prometheus::Counter& replica_failed_;
   prometheus::Counter& decision_refused_;
+  prometheus::Gauge& leader_;
   prometheus::Gauge& manifest_problems_;
   prometheus::Gauge& resources_;
   prometheus::Histogram& wake_;

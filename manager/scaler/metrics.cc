@@ -51,22 +51,28 @@ ScalerMetrics::ScalerMetrics(prometheus::Registry& registry)
                    .Name("krypton_agent_replicas_desired")
                    .Help("Replicas that the scaler wants.")
                    .Register(registry)),
-      tick_(prometheus::BuildHistogram()
-                .Name("krypton_scaler_tick_seconds")
-                .Help("How long one look at all active resources took.")
-                .Register(registry)
-                .Add({}, prometheus::Histogram::BucketBoundaries{.0001, .0005, .001, .005, .01, .02,
-                                                                 .05, .1, .5, 1})),
-      sources_(prometheus::BuildGauge()
-                   .Name("krypton_scaler_sources")
-                   .Help("Sidecars and gateways whose load is known.")
-                   .Register(registry)
-                   .Add({})),
-      active_(prometheus::BuildGauge()
-                  .Name("krypton_scaler_active_resources")
-                  .Help("Resources that have demand or replicas.")
-                  .Register(registry)
-                  .Add({})) {}
+      ticks_(prometheus::BuildHistogram()
+                 .Name("krypton_scaler_tick_seconds")
+                 .Help("How long one look at all active resources took.")
+                 .Register(registry)),
+      all_sources_(prometheus::BuildGauge()
+                       .Name("krypton_scaler_sources")
+                       .Help("Sidecars and gateways whose load is known.")
+                       .Register(registry)),
+      all_active_(prometheus::BuildGauge()
+                      .Name("krypton_scaler_active_resources")
+                      .Help("Resources that have demand or replicas.")
+                      .Register(registry)),
+      tick_(ticks_.Add({}, prometheus::Histogram::BucketBoundaries{.0001, .0005, .001, .005, .01,
+                                                                   .02, .05, .1, .5, 1})),
+      sources_(all_sources_.Add({})),
+      active_(all_active_.Add({})) {}
+
+ScalerMetrics::~ScalerMetrics() {
+  ticks_.Remove(&tick_);
+  all_sources_.Remove(&sources_);
+  all_active_.Remove(&active_);
+}
 
 void ScalerMetrics::ObserveTick(double seconds) { tick_.Observe(seconds); }
 

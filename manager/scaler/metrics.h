@@ -43,6 +43,10 @@ class ResourceSeries {
 class ScalerMetrics {
  public:
   explicit ScalerMetrics(prometheus::Registry& registry);
+  // With its series: a manager that no longer leads exports none of the scaler's.
+  ~ScalerMetrics();
+  ScalerMetrics(const ScalerMetrics&) = delete;
+  ScalerMetrics& operator=(const ScalerMetrics&) = delete;
 
   // How long one look at all active resources took.
   void ObserveTick(double seconds);
@@ -52,6 +56,9 @@ class ScalerMetrics {
   friend class ResourceSeries;
   prometheus::Family<prometheus::Counter>& decisions_;
   prometheus::Family<prometheus::Gauge>& desired_;
+  prometheus::Family<prometheus::Histogram>& ticks_;
+  prometheus::Family<prometheus::Gauge>& all_sources_;
+  prometheus::Family<prometheus::Gauge>& all_active_;
   prometheus::Histogram& tick_;
   prometheus::Gauge& sources_;
   prometheus::Gauge& active_;
