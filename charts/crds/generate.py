@@ -1,5 +1,6 @@
-"""Writes the custom resource definitions (charts/krypton/files/crds/) and the shape that common/resource
-checks manifests by (common/resource/shape_data.inc), from the protos, table.py and core_types.json.
+"""Writes the custom resource definitions (charts/krypton/files/crds/), the shape that common/resource checks
+manifests by (common/resource/shape_data.inc), and the tables of docs/agent.md and docs/model.md, from the protos,
+table.py and core_types.json.
 
     python3 charts/crds/generate.py           writes them
     python3 charts/crds/generate.py --check   says which differ from what is checked in; exit status 1
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import proto_reader
+import reference
 import shape
 import table
 
@@ -117,8 +119,9 @@ class Generator:
         schema = self.list(field, entry) if field.repeated else self.single(field, entry)
         if "default" in entry:
             schema["default"] = entry["default"]
-        comment = field.comment or (self.types[field.type].comment if field.type in self.types else "")
-        return {"description": comment or f"Kubernetes' {field.name}."} | schema
+        if not field.comment:
+            sys.exit(f"{owner}.{field.name} has no comment in its proto: it is what `kubectl explain` shows")
+        return schema | {"description": field.comment}
 
     def list(self, field, entry):
         if "names" in entry:
@@ -225,6 +228,9 @@ def outputs():
     specs = {kind: definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
              for kind, definition in definitions.items()}
     files[ROOT / "common/resource/shape_data.inc"] = shape.write(specs)
+    for kind, definition in definitions.items():
+        page = ROOT / "docs" / f"{kind.lower()}.md"
+        files[page] = reference.page(page, kind, definition)
     return files
 
 
