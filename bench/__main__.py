@@ -24,7 +24,7 @@ def arguments():
                         help="the build to measure")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json",
                         help="where the figures go")
-    parser.add_argument("--only", choices=["traffic", "wake", "manager"],
+    parser.add_argument("--only", choices=["traffic", "chat", "wake", "manager"],
                         help="one part instead of all")
     return parser.parse_args()
 
@@ -61,10 +61,10 @@ def main():
     effort = QUICK if options.quick else FULL
     cores = Cores()
     say(f"{cores}; {platform.processor() or platform.machine()}, Linux {platform.release()}")
-    parts = {options.only} if options.only else {"traffic", "wake", "manager"}
+    parts = {options.only} if options.only else {"traffic", "chat", "wake", "manager"}
     results = {"quick": options.quick, "throughput": {}, "half_load": {}, "event_delay_us": {},
                "syscalls": {}, "resident_idle_kib": {}, "idle_connection_bytes": {},
-               "stream_bytes": {}, "cold_starts": [], "manager": {}}
+               "stream_bytes": {}, "chats": {}, "cold_starts": [], "manager": {}}
     with tempfile.TemporaryDirectory(prefix="krypton-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # nginx' worker is another user.
@@ -72,6 +72,9 @@ def main():
         peers = Peers(folder, cache_folder(), cores)
         if "traffic" in parts:
             measure_traffic(results, krypton, peers, load, effort)
+        if "chat" in parts:
+            with Subjects(krypton, peers) as subjects:
+                results["chats"] = figures.chats(subjects, load, effort)
         if "wake" in parts:
             results["cold_starts"] = wake.cold_starts(krypton, folder, effort.cold_starts)
         if "manager" in parts:

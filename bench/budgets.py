@@ -37,7 +37,7 @@ def lines(results):
     """One line a budget, in the order of design.md §7."""
     manager = results["manager"]
     return [*cpu_lines(results["throughput"]), *latency_lines(results["half_load"]),
-            *memory_lines(results),
+            *memory_lines(results), *chat_lines(results["chats"]),
             *wake_lines(results["cold_starts"], manager.get("wake_to_platform_asked", {})),
             *manager_lines(manager)]
 
@@ -66,6 +66,25 @@ def latency_lines(half_load):
 
     return [ratio("p99 at half load through both", p99("gateway+sidecar"), p99("nginx+nginx"), 1.5,
                   "two nginx hops")]
+
+
+def chat_lines(chats):
+    def value(name, key):
+        return chats.get((name, 64), {}).get(key)
+
+    def added(name):
+        # Less than a microsecond is none.
+        found = value(name, "gap_p99")
+        return None if found is None else max(found, 1.0)
+
+    lines = []
+    for ours, theirs, name in (("gateway", "nginx", "nginx"),
+                               ("gateway+sidecar", "nginx+nginx", "two nginx hops")):
+        lines.append(ratio(f"64 chats through {ours}, added gap p99", added(ours), added(theirs),
+                           1.5, name))
+        lines.append(ratio(f"64 chats through {ours}, CPU of 1,000 tokens", value(ours, "cpu_ms"),
+                           value(theirs, "cpu_ms"), 1.3, name, "ms"))
+    return lines
 
 
 def memory_lines(results):

@@ -15,13 +15,15 @@ class Effort:
     rounds: int
     seconds: float  # Of one measurement.
     connections: tuple
+    chats: tuple  # Streams at a time, and milliseconds between two tokens of each.
     cold_starts: int
     idle_connections: int = 10_000
     streams: int = 1_000
 
 
-FULL = Effort(rounds=3, seconds=1.2, connections=(1, 32, 256), cold_starts=60)
-QUICK = Effort(rounds=1, seconds=0.7, connections=(32, 256), cold_starts=15)
+FULL = Effort(rounds=3, seconds=1.2, connections=(1, 32, 256),
+              chats=((1, 5), (64, 10), (512, 40)), cold_starts=60)
+QUICK = Effort(rounds=1, seconds=0.7, connections=(32, 256), chats=((64, 10),), cold_starts=15)
 
 
 def say(text):
@@ -77,6 +79,26 @@ def event_delay(subjects, load, effort):
     direct = delays["direct"]
     return {name: {key: value - direct[key] for key, value in delay.items()}
             for name, delay in delays.items() if name != "direct"}
+
+
+def chats(subjects, load, effort):
+    """{(subject, streams): {"first_p50", "gap_p50", "gap_p99", "cpu_ms"}}: what a token's way costs,
+    in microseconds beyond the direct one's, and the CPU of 1,000 tokens."""
+    samples = {}
+    for number in range(effort.rounds):
+        say(f"chats, round {number + 1} of {effort.rounds}")
+        for streams, pace in effort.chats:
+            for name in ("direct", "nginx", "envoy", "gateway", "nginx+nginx", "gateway+sidecar"):
+                if subjects[name] is None:
+                    continue
+                result = load.chat(subjects[name], streams, pace, 3 * effort.seconds)
+                samples.setdefault((name, streams), []).append(
+                    {"first_p50": result["first_us"]["p50"], "gap_p50": result["gap_us"]["p50"],
+                     "gap_p99": result["gap_us"]["p99"], "cpu_ms": result["cpu_ms"]})
+    found = {key: medians(rounds) for key, rounds in samples.items()}
+    return {(name, streams): {key: value - (found["direct", streams][key] if "_p" in key else 0)
+                              for key, value in figures.items()}
+            for (name, streams), figures in found.items()}
 
 
 def system_calls(subjects, load, effort):

@@ -1,5 +1,5 @@
-// bench-load requests|events|idle --to HOST:PORT [--target T] [--host H] [--connections N]
-//            [--seconds S] [--warmup S] [--rate R]
+// bench-load requests|events|idle|chat --to HOST:PORT [--target T] [--host H] [--connections N]
+//            [--seconds S] [--warmup S] [--rate R] [--pace_us N]
 #include "bench/load.h"
 
 #include <cstdio>
@@ -13,7 +13,8 @@ namespace krypton::bench {
 namespace {
 
 int Usage() {
-  std::fprintf(stderr, "usage: bench-load requests|events|idle --to HOST:PORT [--name VALUE]...\n");
+  std::fprintf(stderr,
+               "usage: bench-load requests|events|idle|chat --to HOST:PORT [--name VALUE]...\n");
   return 2;
 }
 
@@ -44,6 +45,8 @@ int Main(int argc, char** argv) {
       settings.warmup = std::atof(value.c_str());
     else if (name == "--rate")
       settings.rate = std::atof(value.c_str());
+    else if (name == "--pace_us")
+      settings.pace_us = std::atoi(value.c_str());
     else
       return Usage();
   }
@@ -52,6 +55,7 @@ int Main(int argc, char** argv) {
   if (kind == "requests") return RunRequests(settings);
   if (kind == "events") return RunEvents(settings);
   if (kind == "idle") return RunIdle(settings);
+  if (kind == "chat") return RunChat(settings);
   return Usage();
 }
 

@@ -1,4 +1,4 @@
-// The load generator's three kinds of load. Each is one thread around one epoll and says what it
+// The load generator's four kinds of load. Each is one thread around one epoll and says what it
 // saw as one line of JSON.
 #pragma once
 
@@ -15,6 +15,7 @@ struct LoadSettings {
   double seconds = 1;  // Measured, after the warm-up.
   double warmup = 0.2;
   double rate = 0;  // Requests a second, at random moments; 0: each connection one after another.
+  int pace_us = 10'000;  // Between two tokens of a chat.
 };
 
 // Requests over connections that are kept. With a rate, a request's time begins at the moment that
@@ -24,6 +25,9 @@ int RunRequests(const LoadSettings& settings);
 int RunEvents(const LoadSettings& settings);
 // Connections that have had one answer each and are held until standard input ends.
 int RunIdle(const LoadSettings& settings);
+
+// Chats of 200 tokens, one after another on each connection, each begun at a moment of its own.
+int RunChat(const LoadSettings& settings);
 
 // The request as it is sent.
 std::string RequestText(const LoadSettings& settings);

@@ -46,12 +46,32 @@ class Load:
         raise RuntimeError(f"{subject.name} answered nothing: {result}")
 
     def _requests_once(self, subject, target, connections, seconds, rate):
-        process = Process(
-            self._argv("requests", subject, target, connections=connections, seconds=seconds,
-                       warmup=0.3, rate=rate),
-            self.cores.driving, self.folder / "load.log", stdout=subprocess.PIPE)
+        argv = self._argv("requests", subject, target, connections=connections, seconds=seconds,
+                          warmup=0.3, rate=rate)
+        result, cpu, window = self._watched(argv, subject, 0.3, seconds)
+        result["cpu_us"] = cpu / window / max(result["rps"], 1) * 1e6
+        return result
+
+    def chat(self, subject, streams, pace_ms, seconds, warmup=1.2):
+        """Streaming chats, with the CPU time that 1,000 tokens cost the proxy, in milliseconds."""
+        argv = [self.program, "chat", "--to", f"127.0.0.1:{subject.port}",
+                "--target", "/v1/chat/completions", "--connections", streams, "--seconds", seconds,
+                "--warmup", warmup, "--pace_us", int(pace_ms * 1000)]
+        for _ in range(ATTEMPTS):
+            result, cpu, window = self._watched(argv, subject, warmup, seconds)
+            if result["tokens"] > 0 and result["errors"] == 0:
+                break
+        else:
+            raise RuntimeError(f"{subject.name} does not chat: {result}")
+        result["cpu_ms"] = cpu / window / (result["tokens"] / seconds) * 1e6
+        return result
+
+    def _watched(self, argv, subject, warmup, seconds):
+        """What the load says, and the CPU time of the subject over a window within it."""
+        process = Process(argv, self.cores.driving, self.folder / "load.log",
+                          stdout=subprocess.PIPE)
         try:
-            time.sleep(0.35)  # The warm-up; the window below lies within the measured time.
+            time.sleep(warmup + 0.05)  # The window below lies within the measured time.
             cpu, start = subject.cpu_seconds(), time.monotonic()
             time.sleep(max(seconds - 0.15, 0.1))
             cpu, window = subject.cpu_seconds() - cpu, time.monotonic() - start
@@ -60,9 +80,7 @@ class Load:
                 raise RuntimeError(f"bench-load failed: {' '.join(process.argv)}")
         finally:
             process.stop()
-        result = json.loads(output)
-        result["cpu_us"] = cpu / window / max(result["rps"], 1) * 1e6
-        return result
+        return json.loads(output), cpu, window
 
     def events(self, subject, connections, interval_ms, seconds):
         return self.run("events", subject, f"/events?interval_ms={interval_ms}",

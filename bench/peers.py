@@ -27,7 +27,7 @@ http {{
       proxy_pass http://agent; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header Host $http_host;
     }}
-    location /events {{
+    location ~ ^/(events|v1/chat) {{
       proxy_pass http://agent; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_buffering off;
     }}

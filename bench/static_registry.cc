@@ -1,6 +1,7 @@
-// bench-registry HOST:PORT...: a manager that knows one agent, `bench/agent`, whose endpoints are
-// the given addresses for ever. It lets the gateway (and the sidecar, whose reports it
-// acknowledges) be measured without anything that scales. Prints the port on which it serves gRPC.
+// bench-registry HOST:PORT...: a manager that knows one agent, `bench/agent`, and one model,
+// `bench/chat`, whose endpoints are the given addresses for ever. It lets the gateway (and the
+// sidecar, whose reports it acknowledges) be measured without anything that scales. Prints the port
+// on which it serves gRPC.
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -19,33 +20,48 @@ namespace {
 
 constexpr int kUnbounded = 100'000;
 
-v1::WatchResponse Snapshot(const std::vector<std::string>& addresses) {
-  v1::WatchResponse snapshot;
-  snapshot.set_epoch("bench");
-  snapshot.set_version(1);
-  snapshot.set_full(true);
-  snapshot.set_last_chunk(true);
-  v1::RegistryEntry& entry = *snapshot.add_entries();
-  entry.set_version(1);
-  entry.mutable_key()->set_kind(v1::RESOURCE_KIND_AGENT);
-  entry.mutable_key()->set_namespace_("bench");
-  entry.mutable_key()->set_name("agent");
+void SetName(v1::ResourceKind kind, const std::string& name, v1::ResourceKey* key,
+             v1::ObjectMeta* metadata) {
+  key->set_kind(kind);
+  key->set_namespace_("bench");
+  key->set_name(name);
+  metadata->set_namespace_("bench");
+  metadata->set_name(name);
+  metadata->set_generation(1);
+}
+
+// What agents and models share.
+template <typename Spec>
+void SetScaling(Spec* spec) {
+  spec->set_mode(v1::SCALING_MODE_ALWAYS_ON);
+  spec->set_min_replicas(1);
+  spec->set_max_replicas(10);
+  spec->set_concurrency(kUnbounded);
+  spec->set_port(8080);
+  spec->mutable_timeout()->set_seconds(60);
+  spec->mutable_startup_timeout()->set_seconds(30);
+}
+
+void FillAgent(v1::RegistryEntry& entry) {
   v1::Agent& agent = *entry.mutable_agent();
-  agent.mutable_metadata()->set_namespace_("bench");
-  agent.mutable_metadata()->set_name("agent");
-  agent.mutable_metadata()->set_generation(1);
+  SetName(v1::RESOURCE_KIND_AGENT, "agent", entry.mutable_key(), agent.mutable_metadata());
   v1::AgentSpec& spec = *agent.mutable_spec();
+  SetScaling(&spec);
   spec.set_protocol(v1::AGENT_PROTOCOL_HTTP);
-  spec.set_mode(v1::SCALING_MODE_ALWAYS_ON);
-  spec.set_min_replicas(1);
-  spec.set_max_replicas(10);
-  spec.set_concurrency(kUnbounded);
   spec.set_max_streams(kUnbounded);
-  spec.set_port(8080);
   spec.set_invocation_path("/");
   spec.set_host_header(v1::HOST_HEADER_PRESERVE);
-  spec.mutable_timeout()->set_seconds(60);
-  spec.mutable_startup_timeout()->set_seconds(30);
+}
+
+void FillModel(v1::RegistryEntry& entry) {
+  v1::Model& model = *entry.mutable_model();
+  SetName(v1::RESOURCE_KIND_MODEL, "chat", entry.mutable_key(), model.mutable_metadata());
+  SetScaling(model.mutable_spec());
+  model.mutable_spec()->set_usage(v1::MODEL_USAGE_OBSERVE);
+}
+
+void AddEndpoints(const std::vector<std::string>& addresses, v1::RegistryEntry& entry) {
+  entry.set_version(1);
   for (const std::string& address : addresses) {
     v1::Endpoint& endpoint = *entry.add_endpoints();
     endpoint.set_instance(absl::StrCat("bench-", entry.endpoints_size()));
@@ -54,6 +70,17 @@ v1::WatchResponse Snapshot(const std::vector<std::string>& addresses) {
     endpoint.set_concurrency(kUnbounded);
     endpoint.set_generation(1);
   }
+}
+
+v1::WatchResponse Snapshot(const std::vector<std::string>& addresses) {
+  v1::WatchResponse snapshot;
+  snapshot.set_epoch("bench");
+  snapshot.set_version(1);
+  snapshot.set_full(true);
+  snapshot.set_last_chunk(true);
+  FillAgent(*snapshot.add_entries());
+  FillModel(*snapshot.add_entries());
+  for (v1::RegistryEntry& entry : *snapshot.mutable_entries()) AddEndpoints(addresses, entry);
   return snapshot;
 }
 

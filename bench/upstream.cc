@@ -6,6 +6,10 @@
 //   GET /body?bytes=N      N bytes
 //   GET /events?interval_ms=N
 //                          server-sent events, each with the time (CLOCK_MONOTONIC, ns) it was sent
+//   POST /v1/chat/completions
+//                          a streamed chat of llama.cpp's shape: as many tokens as the field
+//                          X-Tokens says, one each X-Pace-Us, each with the time it was sent;
+//                          usage; [DONE]
 //   GET /born              the times, in the same clock, at which main() began, the port opened and
 //                          this request arrived
 #include <sys/epoll.h>
@@ -39,6 +43,8 @@ struct Connection {
   std::size_t sent = 0;
   std::int64_t body_left = 0;  // Of the request's body, not read yet.
   std::int64_t interval_ns = 0;
+  std::int64_t tokens_left = 0;  // Of a chat.
+  std::int64_t tokens = 0;
   bool writing = false;  // Waits for room in the socket.
 };
 
@@ -105,9 +111,9 @@ class Upstream {
     while (connection.body_left == 0) {
       const std::size_t end = connection.in.find("\r\n\r\n");
       if (end == std::string::npos) return connection.in.size() < kMaxHead && Flush(connection);
-      Answer(connection, std::string_view(connection.in).substr(0, end + 2));
-      const auto body = std::max<std::int64_t>(
-          HeaderNumber(std::string_view(connection.in).substr(0, end), "content-length:"), 0);
+      const std::string_view head = std::string_view(connection.in).substr(0, end + 2);
+      const auto body = std::max<std::int64_t>(HeaderNumber(head, "content-length:"), 0);
+      Answer(connection, head);
       const std::size_t here = connection.in.size() - (end + 4);
       const std::size_t taken = std::min<std::size_t>(here, body);
       connection.body_left = body - static_cast<std::int64_t>(taken);
@@ -125,6 +131,13 @@ class Upstream {
           "Transfer-Encoding: chunked\r\n\r\n";
       connection.interval_ns = QueryNumber(target, "interval_ms", 1000) * 1'000'000;
       ticks_.push({NowNs() + connection.interval_ns, connection.id});
+    } else if (target.starts_with("/v1/chat/completions")) {
+      connection.out +=
+          "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n";
+      connection.tokens = connection.tokens_left = HeaderNumber(head, "x-tokens:");
+      connection.interval_ns = HeaderNumber(head, "x-pace-us:") * 1000;
+      ticks_.push({NowNs(), connection.id});
     } else if (target.starts_with("/body")) {
       const std::int64_t bytes = QueryNumber(target, "bytes", 64 << 10);
       AddAnswer(connection, "application/octet-stream", std::string(bytes, 'x'));
@@ -170,18 +183,48 @@ class Upstream {
       const auto found = live_.find(tick.connection);
       if (found == live_.end()) continue;
       Connection* connection = found->second;
-      char event[64];
-      char chunk[96];
-      const int size =
-          std::snprintf(event, sizeof(event), "data: %lld\n\n", static_cast<long long>(NowNs()));
-      std::snprintf(chunk, sizeof(chunk), "%x\r\n%s\r\n", size, event);
-      connection->out += chunk;
+      const bool more = connection->tokens == 0 ? AddEvent(*connection) : AddToken(*connection);
       if (!Flush(*connection)) {
         Close(connection);
         continue;
       }
-      ticks_.push({tick.when + connection->interval_ns, connection->id});
+      if (more) ticks_.push({tick.when + connection->interval_ns, connection->id});
     }
+  }
+
+  static void AddChunk(Connection& connection, std::string_view event) {
+    char size[24];
+    std::snprintf(size, sizeof(size), "%zx\r\n", event.size());
+    connection.out.append(size).append(event).append("\r\n");
+  }
+
+  static bool AddEvent(Connection& connection) {
+    AddChunk(connection, "data: " + std::to_string(NowNs()) + "\n\n");
+    return true;
+  }
+
+  // As llama.cpp's server writes them. False: that was the last.
+  static bool AddToken(Connection& connection) {
+    constexpr std::string_view kRest =
+        ",\"id\":\"chatcmpl-0123456789abcdefghijklmnopqrstuv\",\"model\":\"chat\","
+        "\"system_fingerprint\":\"b0-unknown\",\"object\":\"chat.completion.chunk\"";
+    std::string event =
+        "data: {\"choices\":[{\"finish_reason\":null,\"index\":0,\"delta\":{\"content\":\" "
+        "word\"}}],"
+        "\"created\":" +
+        std::to_string(NowNs());
+    event.append(kRest).append("}\n\n");
+    AddChunk(connection, event);
+    if (--connection.tokens_left > 0) return true;
+    const std::string count = std::to_string(connection.tokens);
+    event = "data: {\"choices\":[],\"created\":1";
+    event.append(kRest).append(",\"usage\":{\"completion_tokens\":" + count +
+                               ",\"prompt_tokens\":9,\"total_tokens\":" + count + "}}\n\n");
+    AddChunk(connection, event);
+    AddChunk(connection, "data: [DONE]\n\n");
+    connection.out += "0\r\n\r\n";
+    connection.tokens = 0;
+    return false;
   }
 
   void Close(Connection* connection) {

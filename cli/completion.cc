@@ -16,13 +16,20 @@ const std::map<std::string, std::string>& Arguments() {
 
 // Commands that take files or folders.
 bool TakesFiles(const std::string& command) { return command == "up" || command == "validate"; }
-// Commands that take an agent's name.
-bool TakesAgent(const std::string& command) {
-  return command == "invoke" || command == "logs" || command == "why";
-}
 
-// Names of agents, asked from the mesh while the user types; silent when there is none.
-constexpr char kListAgents[] = "krypton get agents 2>/dev/null | awk 'NR>1 {print $1\"/\"$2}'";
+// A shell command that prints the names that a command takes, asked from the mesh while the user
+// types; silent when there is none. Empty: the command takes no names. `dollar`: how the shell's
+// quotes around it want one.
+std::string NamesCommand(const std::string& command, const std::string& dollar = "$") {
+  const bool both = command == "invoke" || command == "logs" || command == "why";
+  if (!both && command != "chat") return "";
+  const std::string quote = dollar == "$" ? "\"" : "\\\"";
+  const auto list = [&](const std::string& kind) {
+    return "krypton get " + kind + " 2>/dev/null | awk 'NR>1 {print " + dollar + "1" + quote + "/" +
+           quote + dollar + "2}'";
+  };
+  return both ? list("agents") + "; " + list("models") : list("models");
+}
 
 // For single quotes in a shell.
 std::string Quote(const std::string& text) {
@@ -80,9 +87,8 @@ std::string Bash(const Description& root) {
               "' -- \"$word\")); return ;;\n      esac\n";
     if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
       script += "      COMPREPLY=($(compgen -W '" + words->second + "' -- \"$word\"))\n";
-    } else if (TakesAgent(command.name)) {
-      script +=
-          "      COMPREPLY=($(compgen -W \"$(" + std::string(kListAgents) + ")\" -- \"$word\"))\n";
+    } else if (const std::string names = NamesCommand(command.name); !names.empty()) {
+      script += "      COMPREPLY=($(compgen -W \"$(" + names + ")\" -- \"$word\"))\n";
     } else if (TakesFiles(command.name)) {
       script += "      COMPREPLY=($(compgen -f -- \"$word\"))\n";
     }
@@ -114,12 +120,8 @@ std::string ZshArguments(const Description& command) {
   std::string rest = "'*::argument:_files'";
   if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
     rest = "'*:argument:(" + words->second + ")'";
-  } else if (TakesAgent(command.name)) {
-    rest = "\"*:agent:($(" +
-           std::string(
-               "krypton get agents 2>/dev/null | awk 'NR>1 {print "
-               "\\$1\\\"/\\\"\\$2}'") +
-           "))\"";
+  } else if (const std::string names = NamesCommand(command.name, "\\$"); !names.empty()) {
+    rest = "\"*:name:($(" + names + "))\"";
   }
   return lines + "        " + rest + "\n";
 }
@@ -169,9 +171,8 @@ std::string Fish(const Description& root) {
     }
     if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
       script += "complete -c krypton" + when + " -a " + Quote(words->second) + "\n";
-    } else if (TakesAgent(command.name)) {
-      script += "complete -c krypton" + when + " -a \"(" +
-                "krypton get agents 2>/dev/null | awk 'NR>1 {print \\$1\\\"/\\\"\\$2}'" + ")\"\n";
+    } else if (const std::string names = NamesCommand(command.name, "\\$"); !names.empty()) {
+      script += "complete -c krypton" + when + " -a \"(" + names + ")\"\n";
     } else if (TakesFiles(command.name)) {
       script += "complete -c krypton" + when + " -F\n";
     }

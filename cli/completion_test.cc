@@ -16,6 +16,7 @@ class CompletionTest : public ::testing::TestWithParam<const char*> {
     config::Flags& up = flags_.AddCommand("up", "Starts.");
     up.Add(&name_, "host", "where");
     flags_.AddCommand("invoke", "Calls.");
+    flags_.AddCommand("chat", "Talks.");
   }
 
   config::Flags flags_{"krypton", "Test."};

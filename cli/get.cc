@@ -27,6 +27,7 @@ std::string KeyOf(const v1::ObjectMeta& metadata) {
 }
 std::string KeyOf(const v1::Agent& agent) { return KeyOf(agent.metadata()); }
 std::string KeyOf(const v1::Model& model) { return KeyOf(model.metadata()); }
+std::string KeyOf(const v1::EndpointItem& item) { return resource::ToString(item.key()); }
 
 // One document of `-o json|yaml`.
 absl::StatusOr<std::string> Render(const std::string& json, const std::string& output) {
@@ -56,6 +57,18 @@ void PrintProblems(const ControlPlane& control_plane) {
   }
 }
 
+// What does not run, and why; beside the table, as refused manifests are.
+template <typename Item>
+void PrintTroubles(const std::vector<Item>& items) {
+  bool first = true;
+  for (const Item& item : items) {
+    const std::string trouble = TroubleOf(item);
+    if (trouble.empty()) continue;
+    if (std::exchange(first, false)) fprintf(stderr, "\nNot available:\n");
+    fprintf(stderr, "  %s: %s\n", KeyOf(item).c_str(), trouble.c_str());
+  }
+}
+
 template <typename Item>
 int PrintOnce(const std::vector<Item>& items, const Row& header, const GetOptions& options) {
   if (options.output != "table") {
@@ -69,7 +82,9 @@ int PrintOnce(const std::vector<Item>& items, const Row& header, const GetOption
   }
   Table table(header);
   for (const Item& item : items) table.Add(ToRow(item, std::chrono::system_clock::now()));
-  return Print(table.ToString()) ? kOk : kFailed;
+  if (!Print(table.ToString())) return kFailed;
+  PrintTroubles(items);
+  return kOk;
 }
 
 // Prints each change of a watch: a row under the widths so far, or a document. What comes before

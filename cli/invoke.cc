@@ -9,6 +9,8 @@
 #include <sstream>
 
 #include "cli/command.h"
+#include "cli/gateway_call.h"
+#include "cli/model_request.h"
 #include "cli/target.h"
 #include "common/config/address.h"
 #include "common/config/flags.h"
@@ -56,20 +58,6 @@ bool LooksLikeJson(const std::string& body) {
   return !error;
 }
 
-// What an error of the mesh says (design.md, "HTTP at the gateway"), else the agent's own body.
-std::string ErrorText(const httplib::Response& response, const std::string& body) {
-  boost::json::error_code error;
-  const boost::json::value value = boost::json::parse(body, error);
-  const auto* object = !error ? value.if_object() : nullptr;
-  const auto* inner = object != nullptr ? object->if_contains("error") : nullptr;
-  const auto* fields = inner != nullptr ? inner->if_object() : nullptr;
-  const auto* message = fields != nullptr ? fields->if_contains("message") : nullptr;
-  if (response.has_header("krypton-error") && message != nullptr && message->is_string()) {
-    return response.get_header_value("krypton-error") + ": " + std::string(message->get_string());
-  }
-  return body;
-}
-
 std::string Head(const httplib::Response& response) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) + " " + response.reason + "\n";
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\n";
@@ -79,9 +67,10 @@ std::string Head(const httplib::Response& response) {
 // One call; owns what cpp-httplib calls back into.
 class Call {
  public:
-  explicit Call(const InvokeOptions& options) : options_(options) {}
+  Call(const InvokeOptions& options, const GatewayCall& call) : options_(options), call_(call) {}
 
-  int Run(const std::string& gateway, httplib::Request request) {
+  // Prints the answer unless it is a refusal.
+  void Run(httplib::Request request) {
     request.response_handler = [this](const httplib::Response& response) {
       failed_ = response.status >= 400;
       return failed_ || !options_.include || Show(Head(response));
@@ -93,23 +82,20 @@ class Call {
       }
       return Show(std::string(data, size));
     };
-    httplib::Client client("http://" + gateway);
-    client.set_connection_timeout(std::chrono::seconds(5));
-    client.set_read_timeout(options_.timeout);
-    client.set_write_timeout(options_.timeout);
-    client.set_url_encode(false);  // The user wrote the path.
-    client.set_decompress(false);
-    httplib::Response response;
-    httplib::Error error = httplib::Error::Success;
-    const bool answered = client.send(request, response, error);
-    if (nobody_reads_ || (answered && !failed_)) return kOk;
-    if (answered) return Refused(response);
-    return Fail(absl::UnavailableError(
-        error == httplib::Error::Connection
-            ? "cannot reach the gateway at " + gateway +
-                  "; start a mesh with 'krypton up DIR', or say where it is with --gateway or "
-                  "KRYPTON_GATEWAY"
-            : "the call to " + options_.target + " broke: " + httplib::to_string(error)));
+    answered_ = NewGatewayClient(call_)->send(request, response_, error_);
+  }
+
+  // The gateway knows no agent of this name.
+  bool no_such_agent() const {
+    return answered_ && failed_ && response_.get_header_value("krypton-error") == "agent_not_found";
+  }
+
+  // The exit status; says what went wrong.
+  int End() const {
+    if (nobody_reads_ || (answered_ && !failed_)) return kOk;
+    if (!answered_) return Fail(BrokenCall(call_, error_));
+    fprintf(stderr, "krypton: %s\n", RefusalText(call_, response_, error_body_).c_str());
+    return kFailed;
   }
 
  private:
@@ -118,24 +104,45 @@ class Call {
     return !nobody_reads_;
   }
 
-  int Refused(const httplib::Response& response) const {
-    fprintf(stderr, "krypton: %s answered %d %s\n%s\n", options_.target.c_str(), response.status,
-            response.reason.c_str(), ErrorText(response, error_body_).c_str());
-    return kFailed;
-  }
-
   const InvokeOptions& options_;
+  const GatewayCall& call_;
+  bool answered_ = false;
   bool failed_ = false;
   bool nobody_reads_ = false;
   std::string error_body_;
+  httplib::Response response_;
+  httplib::Error error_ = httplib::Error::Success;
 };
+
+bool IsModel(const GatewayCall& call, const std::string& id) {
+  const httplib::Result answer = NewGatewayClient(call)->Get(("/v1/models/" + id).c_str());
+  return answer && answer->status == 200;
+}
+
+int InvokeModel(const InvokeOptions& options, const GatewayCall& call, const std::string& id,
+                const std::string& body, httplib::Headers headers) {
+  const auto model = MakeModelRequest(id, options.path, body);
+  if (!model.ok()) return Fail(model.status());
+  httplib::Request request;
+  request.method = options.method.empty() ? "POST" : options.method;
+  request.path = model->path;
+  request.headers = std::move(headers);
+  if (!request.has_header("Content-Type")) request.set_header("Content-Type", "application/json");
+  request.body = model->body;
+  Call invocation(options, call);
+  invocation.Run(std::move(request));
+  return invocation.End();
+}
 
 }  // namespace
 
 void AddInvoke(config::Flags& flags, InvokeOptions* options) {
-  flags.AddPositional(&options->target, "NAMESPACE/NAME", "the agent");
-  flags.Add(&options->path, "path",
-            "path and query behind the agent's prefix; without it, spec.invocationPath", "PATH");
+  flags.AddPositional(&options->target, "NAMESPACE/NAME", "the agent or model");
+  flags.Add(
+      &options->path, "path",
+      "path and query behind the agent's prefix (without it, spec.invocationPath); of a model the "
+      "route, such as embeddings",
+      "PATH");
   flags.Add(&options->data, "data,d", "the body; @FILE reads a file, @- stdin", "TEXT");
   flags.Add(&options->method, "method,X", "HTTP method; without it POST with a body, else GET",
             "METHOD");
@@ -155,6 +162,8 @@ int RunInvoke(const InvokeOptions& options) {
   auto headers = Headers(options.headers);
   if (!headers.ok()) return Fail(headers.status());
   const Addresses found = FindAddresses(options.addresses, WellKnownReadyFile());
+  const GatewayCall call{
+      .gateway = found.gateway, .target = options.target, .timeout = options.timeout};
   if (const auto gateway = config::ParseHostPort(found.gateway); !gateway.ok()) {
     return Fail(
         absl::InvalidArgumentError("--gateway: " + std::string(gateway.status().message())));
@@ -162,12 +171,18 @@ int RunInvoke(const InvokeOptions& options) {
   httplib::Request request;
   request.method = !options.method.empty() ? options.method : body->empty() ? "GET" : "POST";
   request.path = TargetOf(*target, options.path);
-  request.headers = *std::move(headers);
+  request.headers = *headers;
   if (!body->empty() && !request.has_header("Content-Type")) {
     request.set_header("Content-Type", LooksLikeJson(*body) ? "application/json" : "text/plain");
   }
   request.body = *body;
-  return Call(options).Run(found.gateway, std::move(request));
+  Call invocation(options, call);
+  invocation.Run(std::move(request));
+  const std::string id = target->agent_namespace + "/" + target->name;
+  if (invocation.no_such_agent() && IsModel(call, id)) {
+    return InvokeModel(options, call, id, *body, *std::move(headers));
+  }
+  return invocation.End();
 }
 
 }  // namespace krypton::cli

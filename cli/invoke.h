@@ -1,5 +1,5 @@
-// krypton invoke NAMESPACE/NAME: calls an agent through the gateway's HTTP port and prints its
-// answer as it arrives.
+// krypton invoke NAMESPACE/NAME: calls an agent, or a model, through the gateway's HTTP port and
+// prints the answer as it arrives.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
 // krypton: starts a mesh on this machine, and asks it.
+#include "cli/chat.h"
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/echo.h"
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   UpOptions up;
   GetOptions get;
   InvokeOptions invoke;
+  ChatOptions chat;
   LogsOptions logs;
   WhyOptions why;
   ValidateOptions validate;
@@ -47,10 +49,12 @@ int main(int argc, char** argv) {
                                "Runs AI agents and models on this machine, and asks how they do.");
   AddUp(flags.AddCommand("up", "Starts the whole mesh over folders of manifests."), &up);
   AddGet(flags.AddCommand("get", "Shows agents, models or endpoints."), &get);
-  AddInvoke(flags.AddCommand("invoke", "Calls an agent and prints its answer as it comes."),
-            &invoke);
-  AddLogs(flags.AddCommand("logs", "Prints what an agent's replicas print."), &logs);
-  AddWhy(flags.AddCommand("why", "Says why an agent has the replicas it has."), &why);
+  AddInvoke(
+      flags.AddCommand("invoke", "Calls an agent or a model and prints its answer as it comes."),
+      &invoke);
+  AddChat(flags.AddCommand("chat", "Talks with a model."), &chat);
+  AddLogs(flags.AddCommand("logs", "Prints what an agent's or a model's replicas print."), &logs);
+  AddWhy(flags.AddCommand("why", "Says why an agent or a model has the replicas it has."), &why);
   AddValidate(flags.AddCommand("validate", "Says what is wrong with manifests."), &validate);
   AddEcho(flags.AddCommand("echo", "Is an agent: answers each request with what it received."),
           &echo);
@@ -62,12 +66,14 @@ int main(int argc, char** argv) {
       "  krypton up examples/\n"
       "  krypton get agents -w\n"
       "  krypton invoke default/hello --data 'a body'\n"
+      "  krypton chat tiny\n"
       "  source <(krypton completion bash)");
   if (const std::optional<int> exit_code = flags.Parse(argc, argv)) return *exit_code;
 
   if (flags.command() == "up") return RunUp(up);
   if (flags.command() == "get") return RunGet(get);
   if (flags.command() == "invoke") return RunInvoke(invoke);
+  if (flags.command() == "chat") return RunChat(chat);
   if (flags.command() == "logs") return RunLogs(logs);
   if (flags.command() == "why") return RunWhy(why);
   if (flags.command() == "validate") return RunValidate(validate);

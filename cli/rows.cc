@@ -37,6 +37,17 @@ const char* KindOf(const v1::ResourceKey& key) {
   return key.kind() == v1::RESOURCE_KIND_MODEL ? "model" : "agent";
 }
 
+template <typename Status>
+std::string FalseAvailable(const Status& status) {
+  for (const v1::Condition& condition : status.conditions()) {
+    if (condition.type() != "Available" || condition.status() != v1::CONDITION_STATUS_FALSE)
+      continue;
+    return condition.reason() == "WaitingForPods" ? condition.message()
+                                                  : condition.reason() + ": " + condition.message();
+  }
+  return "";
+}
+
 std::string OrNone(const std::string& text) { return text.empty() ? "<none>" : text; }
 
 }  // namespace
@@ -89,6 +100,18 @@ Row ToRow(const v1::EndpointItem& item, TimePoint now) {
           OrNone(endpoint.platform_ref()),
           AgeSince(endpoint.start_time(), now)};
 }
+
+std::string TroubleOf(const v1::Agent& agent) {
+  if (agent.status().phase() != v1::AGENT_PHASE_FAILED) return "";
+  return FalseAvailable(agent.status());
+}
+
+std::string TroubleOf(const v1::Model& model) {
+  if (model.status().phase() != v1::MODEL_PHASE_FAILED) return "";
+  return FalseAvailable(model.status());
+}
+
+std::string TroubleOf(const v1::EndpointItem&) { return ""; }
 
 std::string Replicas(int ready, int replicas, int desired) {
   return std::to_string(ready) + "/" + std::to_string(std::max(replicas, desired));

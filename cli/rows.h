@@ -19,6 +19,12 @@ Row ToRow(const v1::Agent& agent, TimePoint now);
 Row ToRow(const v1::Model& model, TimePoint now);
 Row ToRow(const v1::EndpointItem& item, TimePoint now);
 
+// Why it is not available, as the manager says it: of a resource that has failed, or whose name
+// another one has. Empty: nothing is wrong.
+std::string TroubleOf(const v1::Agent& agent);
+std::string TroubleOf(const v1::Model& model);
+std::string TroubleOf(const v1::EndpointItem& item);
+
 // "3/5": ready of those that exist or are wanted, whichever are more.
 std::string Replicas(int ready, int replicas, int desired);
 

@@ -44,10 +44,30 @@ Row DecisionRow(const v1::DecisionRecord& record, TimePoint now) {
           reason};
 }
 
+// The answer carries no model; its status has the same figures as an agent's.
+absl::Status AddModelFigures(const ControlPlane& control_plane,
+                             const v1::ExplainAgentRequest& asked,
+                             v1::ExplainAgentResponse* explanation) {
+  v1::GetModelStatusRequest request;
+  request.set_namespace_(asked.namespace_());
+  request.set_name(asked.name());
+  grpc::ClientContext context;
+  rpc::SetTimeout(context, std::chrono::seconds(10));
+  v1::GetModelStatusResponse response;
+  const grpc::Status status = control_plane.stub().GetModelStatus(&context, request, &response);
+  if (!status.ok()) return control_plane.Explain(status);
+  v1::AgentStatus* figures = explanation->mutable_agent()->mutable_status();
+  figures->set_replicas(response.status().replicas());
+  figures->set_ready_replicas(response.status().ready_replicas());
+  figures->set_desired_replicas(response.status().desired_replicas());
+  *figures->mutable_conditions() = response.status().conditions();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddWhy(config::Flags& flags, WhyOptions* options) {
-  flags.AddPositional(&options->target, "NAMESPACE/NAME", "the agent");
+  flags.AddPositional(&options->target, "NAMESPACE/NAME", "the agent or model");
   flags.Add(&options->limit, "limit", "decisions that are shown, at most 100", "N");
   flags.AddChoice(&options->output, "output,o", {"table", "json", "yaml"}, "how it is printed");
   AddControlPlaneFlag(flags, &options->addresses);
@@ -86,6 +106,11 @@ int RunWhy(const WhyOptions& options) {
   v1::ExplainAgentResponse response;
   const grpc::Status status = control_plane->stub().ExplainAgent(&context, request, &response);
   if (!status.ok()) return Fail(control_plane->Explain(status));
+  if (!response.has_agent() && options.output == "table") {
+    if (const absl::Status got = AddModelFigures(*control_plane, request, &response); !got.ok()) {
+      return Fail(got);
+    }
+  }
   if (options.output == "table") {
     const std::string name = target->agent_namespace + "/" + target->name;
     return Print(ExplainInWords(name, response, std::chrono::system_clock::now())) ? kOk : kFailed;

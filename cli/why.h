@@ -1,4 +1,4 @@
-// krypton why NAMESPACE/NAME: why an agent has the replicas it has.
+// krypton why NAMESPACE/NAME: why an agent or a model has the replicas it has.
 #pragma once
 
 #include <chrono>

@@ -11,10 +11,14 @@ Catalog::Catalog(std::string gateway_url)
       problems_(std::make_shared<const v1::ManifestProblems>()) {}
 
 registry::EntryPtr Catalog::WithUrl(const registry::EntryPtr& entry) const {
-  if (gateway_url_.empty() || !entry->has_agent()) return entry;
+  if (gateway_url_.empty()) return entry;
   auto copy = std::make_shared<v1::RegistryEntry>(*entry);
-  copy->mutable_agent()->mutable_status()->set_url(
-      absl::StrCat(gateway_url_, "/v1/agents/", resource::ToString(entry->key())));
+  if (copy->has_model()) {
+    copy->mutable_model()->mutable_status()->set_url(absl::StrCat(gateway_url_, "/v1"));
+  } else {
+    copy->mutable_agent()->mutable_status()->set_url(
+        absl::StrCat(gateway_url_, "/v1/agents/", resource::ToString(entry->key())));
+  }
   return copy;
 }
 

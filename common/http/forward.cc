@@ -244,6 +244,9 @@ void Forwarding::Release() {
   if (!upstream_->head.keep_alive || !answer_.done() || !upstream_->in.empty()) return;
   if (upstream_->head.framing == Framing::kUntilClose || !state_.body.done() || pumping_) return;
   if (core_.hard_cancelled()) return;
+  // After an event stream many servers close without having announced it, llama.cpp's among them:
+  // the next request would meet that. The sidecar does not.
+  if (!plan_.as_gateway && upstream_->head.is_event_stream()) return;
   pool_.Give(std::move(upstream_));
 }
 

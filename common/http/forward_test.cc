@@ -103,6 +103,24 @@ TEST(ForwardTest, GatewaySaysWhereTheRequestComesFrom) {
   EXPECT_THAT(recorder.last(), HasSubstr("X-Forwarded-Prefix: /p/v1/agents/default/a\r\n"));
 }
 
+// llama.cpp's server closes after an event stream without having said so.
+TEST(ForwardTest, AnAgentsConnectionIsNotUsedAgainAfterAnEventStream) {
+  for (const bool as_gateway : {false, true}) {
+    Recorder recorder(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\n"
+        "data: x\n\n");
+    Origin origin(recorder.script());
+    ProxyFixture proxy(origin.address(),
+                       [&](Exchange&, ForwardPlan& plan) { plan.as_gateway = as_gateway; });
+    RawSocket client = proxy.Connect();
+    for (int i = 0; i < 2; ++i) {
+      client.Send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+      EXPECT_EQ(ReadResponse(client).body, "data: x\n\n");
+    }
+    EXPECT_EQ(origin.connections(), as_gateway ? 1 : 2);
+  }
+}
+
 TEST(ForwardTest, AnswerLosesHopByHopFieldsAndWhatTheHookDrops) {
   Recorder recorder(
       "HTTP/1.1 200 Fine\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nX: y\r\n"

@@ -26,6 +26,8 @@ def arguments():
     parser.add_argument("--hf-file", "-hff")
     parser.add_argument("--parallel", "-np", type=int, default=1, help="requests at a time")
     parser.add_argument("--ctx-size", "-c", type=int, default=0, help="of all slots together; 0: as trained")
+    parser.add_argument("--context-shift", action="store_true", help="go on when the context is full")
+    parser.add_argument("--ignore-eos", action="store_true", help="never end by itself")
     parser.add_argument("--threads", "-t", type=int, default=0)
     parser.add_argument("--embeddings", "--embedding", action="store_true", help="serve /v1/embeddings")
     parser.add_argument("--pooling", choices=["none", "mean", "cls", "last", "rank"], default="mean")
@@ -78,6 +80,8 @@ def serve(options):
     params.n_ctx = options.ctx_size
     params.fit_params = False  # Its search for what fits a GPU costs more than a small model's start.
     params.warmup = False
+    params.ctx_shift = options.context_shift
+    params.sampling.ignore_eos = options.ignore_eos
     if options.threads:
         params.cpuparams.n_threads = options.threads
     if options.embeddings:

@@ -48,7 +48,7 @@ def test_installed_binaries_run(installed):
 
 
 def test_the_examples_are_valid(installed):
-    done = run(installed / "bin" / "krypton", "validate", *sorted((SOURCE / "examples").glob("*.yaml")))
+    done = run(installed / "bin" / "krypton", "validate", *sorted((SOURCE / "examples").rglob("*.yaml")))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "common/resource/conflict.h"
 #include "manager/proto_time.h"
 
 namespace krypton::manager {
@@ -196,7 +197,7 @@ std::vector<v1::Condition> ConditionsOf(const ResourceState& state, const Replic
   conditions.push_back(MakeCondition(state, "Available", available, wall));
   if (state.conflict.has_value()) {
     Verdict verdict = {v1::CONDITION_STATUS_TRUE, "NameTaken", ConflictMessage(*state.conflict)};
-    conditions.push_back(MakeCondition(state, "NameConflict", std::move(verdict), wall));
+    conditions.push_back(MakeCondition(state, resource::kNameConflict, std::move(verdict), wall));
   }
   conditions.push_back(MakeCondition(state, "Ready", Ready(state, available), wall));
   conditions.push_back(MakeCondition(state, "Progressing", Progressing(state, counts), wall));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/resource/conflict.h"
 #include "common/resource/resource.h"
 #include "manager/proto_time.h"
 
@@ -33,15 +34,6 @@ const v1::ObjectMeta& MetadataOf(const v1::RegistryEntry& entry) {
 int DesiredOf(const v1::RegistryEntry& entry) {
   return entry.has_model() ? entry.model().status().desired_replicas()
                            : entry.agent().status().desired_replicas();
-}
-
-// The manager does not run it, because another resource has the name: the series are the other's.
-bool IsRejected(const v1::RegistryEntry& entry) {
-  const auto& conditions =
-      entry.has_model() ? entry.model().status().conditions() : entry.agent().status().conditions();
-  return std::any_of(conditions.begin(), conditions.end(), [](const v1::Condition& condition) {
-    return condition.type() == "Accepted" && condition.status() == v1::CONDITION_STATUS_FALSE;
-  });
 }
 
 // A moment of another machine's wall clock, on ours that only goes forward.
@@ -97,7 +89,13 @@ void Scaler::OnRegistryChange(const registry::Change& change) {
   const bool first = !synced_at_.has_value();
   if (first) synced_at_ = clock_.now();
   for (const v1::ResourceKey& key : change.removed) Remove(key);
-  for (const auto& entry : change.entries) ApplyEntry(*entry, first);
+  // Before the one that has the name: the series that go by it are that one's.
+  for (const auto& entry : change.entries) {
+    if (resource::HasNameConflict(*entry)) Remove(entry->key());
+  }
+  for (const auto& entry : change.entries) {
+    if (!resource::HasNameConflict(*entry)) ApplyEntry(*entry, first);
+  }
 }
 
 void Scaler::ApplyEntry(const v1::RegistryEntry& entry, bool known_before) {
@@ -106,11 +104,9 @@ void Scaler::ApplyEntry(const v1::RegistryEntry& entry, bool known_before) {
   if (const auto found = subjects_.find(entry.key()); found != subjects_.end()) {
     subject = found->second.get();
   }
-  if (IsRejected(entry) ||
-      (subject != nullptr && subject->known() && subject->uid != metadata.uid())) {
+  if (subject != nullptr && subject->known() && subject->uid != metadata.uid()) {
     Remove(entry.key());
     subject = nullptr;
-    if (IsRejected(entry)) return;
   }
   if (subject == nullptr) {
     auto& slot = subjects_[entry.key()];

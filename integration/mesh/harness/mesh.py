@@ -38,7 +38,7 @@ def env(**variables):
 class Mesh:
     """Manager, gateways and control plane. `stop()` checks that nothing is left."""
 
-    def __init__(self, manager=(), gateway=(), control_plane=True, gateways=1, control_plane_flags=()):
+    def __init__(self, manager=(), gateway=(), control_plane=True, gateways=1, control_plane_flags=(), env=()):
         self.root = Path(tempfile.mkdtemp(prefix="krypton-mesh-"))
         self.manifests, self.state = self.root / "manifests", self.root / "state"
         self.manifests.mkdir()
@@ -47,6 +47,7 @@ class Mesh:
         self.processes, self.addresses, self.components = [], {}, {}
         self.replica_ports = set()
         self.with_control_plane, self.gateways = control_plane, gateways
+        self.env = dict(env)  # More variables of all components.
 
     def start(self):
         self.start_manager()
@@ -65,7 +66,8 @@ class Mesh:
     def start_component(self, name, binary, flags, wait=True):
         process = Process(name, [
             BINARIES / binary, "--grpc-bind-address", self.bind(name, "grpc"),
-            "--metrics-bind-address", self.bind(name, "ops"), "--ready-file", "{ready}", *flags], self.root)
+            "--metrics-bind-address", self.bind(name, "ops"), "--ready-file", "{ready}", *flags], self.root,
+            env=self.env)
         self.processes.append(process)
         self.components[name] = process
         if wait:
