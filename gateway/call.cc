@@ -72,7 +72,7 @@ http::Task<void> Call::Run() {
       verdict = co_await Forward();
     }
     if (verdict.done()) {
-      dispatcher_->Leave(ticket_, /*answered=*/true, http::Clock::now());
+      if (!detached_) dispatcher_->Leave(ticket_, /*answered=*/true, http::Clock::now());
       co_return;
     }
     error = std::move(verdict.error);
@@ -140,10 +140,49 @@ http::ForwardPlan Call::MakePlan() {
     plan.set_fields.push_back({"krypton-wait", gateway_.park_text()});
     plan.deadline += gateway_.settings_.park;
   }
+  if (model_ == nullptr) plan.detach = [this] { return Detach(); };
   plan.on_head = [this](const http::ResponseHead& head, std::vector<std::string_view>& drop) {
     return NoteHead(head, drop);
   };
   return plan;
+}
+
+namespace {
+
+// The end of an agent's answer.
+void CountAnswer(ResourceMetrics& series, const http::Exchange& exchange, bool is_stream,
+                 metrics::TraceId trace) {
+  series.CountInvocation(exchange.status() != 0 ? exchange.status() : 502);
+  if (is_stream) return;
+  series.ObserveDuration(SecondsBetween(exchange.started(), http::Clock::now()), trace);
+}
+
+// What an answer of events holds and owes while it passes.
+struct OpenStream {
+  OpenStream(DispatcherPtr place, const http::Exchange& counted)
+      : dispatcher(std::move(place)), ticket(dispatcher), exchange(counted) {}
+
+  void End() {
+    dispatcher->Leave(ticket, /*answered=*/true, http::Clock::now());
+    CountAnswer(dispatcher->metrics(), exchange, is_stream, trace);
+  }
+
+  const DispatcherPtr dispatcher;
+  Ticket ticket;
+  const http::Exchange& exchange;
+  bool is_stream = false;
+  metrics::TraceId trace;
+};
+
+}  // namespace
+
+std::function<void()> Call::Detach() {
+  const auto open = std::make_shared<OpenStream>(dispatcher_, exchange_);
+  dispatcher_->Transfer(ticket_, open->ticket);
+  open->is_stream = request_.method == "GET";
+  if (!open->is_stream) open->trace = metrics::SampledTrace(request_.fields.Get("traceparent"));
+  detached_ = true;
+  return [open] { open->End(); };
 }
 
 http::OnHead Call::NoteHead(const http::ResponseHead& head, std::vector<std::string_view>& drop) {
@@ -182,14 +221,10 @@ Waiting& Call::waiting() {
 }
 
 void Call::Count() const {
-  const int status = exchange_.status() != 0 ? exchange_.status() : 502;
-  if (model_ != nullptr) return model_->Count(status);
-  ResourceMetrics& series = dispatcher_->metrics();
-  series.CountInvocation(status);
-  if (!is_stream_) {
-    series.ObserveDuration(SecondsBetween(exchange_.started(), http::Clock::now()),
-                           metrics::SampledTrace(request_.fields.Get("traceparent")));
-  }
+  if (detached_) return;
+  if (model_ != nullptr) return model_->Count(exchange_.status() != 0 ? exchange_.status() : 502);
+  CountAnswer(dispatcher_->metrics(), exchange_, is_stream_,
+              metrics::SampledTrace(request_.fields.Get("traceparent")));
 }
 
 }  // namespace krypton::gateway

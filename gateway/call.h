@@ -2,6 +2,7 @@
 // both again where verdict.h says so. Lives in its request's coroutine, on its worker.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -43,6 +44,8 @@ class Call {
   http::Task<bool> AnswerKeptCard();
 
   http::ForwardPlan MakePlan();
+  // What is owed at the end of an answer of events, which outlives this call.
+  std::function<void()> Detach();
   http::OnHead NoteHead(const http::ResponseHead& head, std::vector<std::string_view>& drop);
   void NoteFirstByte();
   void LearnSession(const http::ResponseHead& head);
@@ -75,6 +78,7 @@ class Call {
   // A replica that has not refused it may have worked on it.
   bool delivered_ = false;
   bool is_stream_ = false;
+  bool detached_ = false;  // Detach was called: its place and its count are no longer ours.
 };
 
 }  // namespace krypton::gateway

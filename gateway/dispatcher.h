@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -145,6 +146,13 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   // The answer is a stream: the slot is free for others. False when the replica has as many streams
   // as it may; then the slot stays with the ticket.
   bool BecomeStream(Ticket& ticket, TimePoint now);
+  // `to`, which is new, has from now on what `from` had at its endpoint.
+  void Transfer(Ticket& from, Ticket& to) {
+    const std::lock_guard lock(mutex_);
+    to.state_ = std::exchange(from.state_, Ticket::State::kNew);
+    to.endpoint_ = std::move(from.endpoint_);
+    to.entered_ = std::exchange(from.entered_, false);
+  }
   // How its replica came up; nullopt when it was not started for a waiting request.
   std::optional<StartStages> StagesOfEndpoint(const Ticket& ticket) const;
   // The answer, or the request that it answers, carried `session`.

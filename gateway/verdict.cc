@@ -42,6 +42,7 @@ Verdict Judge(const http::ForwardResult& result, std::optional<Setback> refusal,
     case http::ForwardEnd::kAnswered:
     case http::ForwardEnd::kAborted:
     case http::ForwardEnd::kClientGone:
+    case http::ForwardEnd::kDetached:
       return {};
     case http::ForwardEnd::kRefused:
       if (result.replayable) return Again(refusal.value_or(Setback::kOverCapacity));

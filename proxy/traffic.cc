@@ -116,6 +116,13 @@ http::ForwardPlan Traffic::Plan(http::Exchange& exchange, Limiter::Slot& slot) {
     AddLoad(exchange);
     return http::OnHead::kPass;
   };
+  plan.detach = [this, &slot] {
+    const auto kept = std::make_shared<Limiter::Slot>(std::move(slot));
+    return [this, kept] {
+      kept->Release();
+      replica_.Touch();
+    };
+  };
   plan.on_stream_bytes = [this](std::uint64_t) { replica_.Touch(); };
   return plan;
 }
@@ -126,6 +133,7 @@ http::Task<void> Traffic::AnswerFor(http::Exchange& exchange, http::ForwardResul
     case ForwardEnd::kAnswered:
     case ForwardEnd::kAborted:
     case ForwardEnd::kClientGone:
+    case ForwardEnd::kDetached:
       co_return;
     case ForwardEnd::kRefused:
       co_return co_await Refuse(exchange, Refusal::kOverCapacity, "too many streams are open");

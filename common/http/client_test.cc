@@ -5,6 +5,7 @@
 
 #include "common/http/proxy_fixture.h"
 #include "common/http/text.h"
+#include "common/http/upstream.h"
 
 namespace krypton::http {
 namespace {
@@ -115,6 +116,28 @@ TEST(ClientTest, ConnectionsAreKeptAndSharedByRequests) {
   }
   EXPECT_EQ(origin.connections(), 1);
   EXPECT_TRUE(proxy.WaitForResult(2).reused_connection);
+}
+
+// As on a busy worker, where the answer was read before its edge was told.
+TEST(ClientTest, AnEdgeWithoutBytesDoesNotEndAnIdleConnection) {
+  Recorder recorder(kOk);
+  Origin origin(recorder.script());
+  ProxyFixture proxy(origin.address());
+  RawSocket client = proxy.Connect();
+  client.Send(kGet);
+  EXPECT_EQ(ReadResponse(client).status, 200);
+  proxy.fixture.workers.ForEach([&](Worker& worker) {
+    Client::Pool& pool = proxy.fixture.client->pool(worker);
+    auto connection = pool.Take(*Endpoint::Parse(origin.address()), false);
+    ASSERT_NE(connection, nullptr);
+    UpstreamConnection& idle = *connection;
+    pool.Give(std::move(connection));
+    idle.OnReadable();
+  });
+  client.Send(kGet);
+  EXPECT_EQ(ReadResponse(client).status, 200);
+  EXPECT_TRUE(proxy.WaitForResult(2).reused_connection);
+  EXPECT_EQ(origin.connections(), 1);
 }
 
 TEST(ClientTest, ForgottenEndpointsAreClosed) {

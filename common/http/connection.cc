@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "common/http/forwarding.h"
 #include "common/http/response.h"
 #include "common/http/shard.h"
 #include "common/log/log.h"
@@ -67,6 +68,8 @@ Task<void> ConnectionCore::Loop() {
       co_return;
     }
     co_await Serve();
+    if (state->detached) co_await state->detached->RunDetached();
+    FinishServing();
     if (!PrepareNext()) co_return;
     deadline = worker().Now() + limits().idle_timeout;
   }
@@ -143,12 +146,11 @@ Task<void> ConnectionCore::Serve() {
   if (state->body.state() == BodyDecoder::State::kTooLarge) {
     FailBody({.code = ErrorCode::kBodyTooLarge, .message = "the body is too large", .param = {}});
     co_await state->exchange->RespondError(state->body_error);
-    EndRequest();
     co_return;
   }
   worker().Arm(*this, worker().Now() + limit.disconnect_check);
   co_await Handle();
-  if (!state->finished && !abort) {
+  if (!state->finished && !abort && !state->detached) {
     if (state->head_sent || state->cancelled == Cancelled::kClientGone) {
       abort = true;
     } else {
@@ -156,6 +158,11 @@ Task<void> ConnectionCore::Serve() {
                                              "the request was not answered");
     }
   }
+}
+
+// The request's answer has ended, however it did.
+void ConnectionCore::FinishServing() {
+  state->detached.reset();
   if (!state->body.done()) {
     close_after = true;
     linger = true;

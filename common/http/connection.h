@@ -19,6 +19,7 @@
 
 namespace krypton::http {
 
+class Forwarding;
 class ServerShard;
 
 // Who waits inside common/http and must hear of a cancellation at once.
@@ -32,6 +33,9 @@ class CancelListener {
 
 // Of one request; recycled by the shard.
 struct RequestState {
+  RequestState();
+  ~RequestState();
+
   std::optional<Exchange> exchange;  // Made anew for each request.
   RequestHead head;
   HeadLimits head_limits;
@@ -59,6 +63,7 @@ struct RequestState {
   CancelListener* listener = nullptr;
   TimePoint started{};
   std::shared_ptr<void> context;
+  std::unique_ptr<Forwarding> detached;  // What is left of the answer when the handler returned.
 };
 
 struct ConnectionCore final : TimerNode, ReadListener {
@@ -130,6 +135,7 @@ struct ConnectionCore final : TimerNode, ReadListener {
   Task<void> Serve();
   Task<void> Handle();
   void BeginRequest();
+  void FinishServing();
   void EndRequest();
   bool PrepareNext();
   Task<void> LingerClose();

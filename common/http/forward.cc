@@ -8,6 +8,10 @@
 #include "common/http/tunnel.h"
 
 namespace krypton::http {
+
+RequestState::RequestState() = default;
+RequestState::~RequestState() = default;
+
 bool ForwardResult::MayRetry(const RequestHead& request) const {
   if (!replayable) return false;
   switch (end) {
@@ -22,8 +26,11 @@ bool ForwardResult::MayRetry(const RequestHead& request) const {
 }
 
 Task<ForwardResult> Forward(Exchange& exchange, Client& client, const ForwardPlan& plan) {
-  Forwarding forwarding(exchange, client, plan);
-  const ForwardResult result = co_await forwarding.Run();
+  auto forwarding = std::make_unique<Forwarding>(exchange, client, plan);
+  const ForwardResult result = co_await forwarding->Run();
+  if (result.end == ForwardEnd::kDetached) {
+    exchange.core().state->detached = std::move(forwarding);
+  }
   co_return result;
 }
 
@@ -33,6 +40,9 @@ Forwarding::Forwarding(Exchange& exchange, Client& client, const ForwardPlan& pl
       state_(*core_.state),
       pool_(client.pool(core_.worker())),
       plan_(plan),
+      deadline_(plan.deadline),
+      stream_idle_timeout_(plan.stream_idle_timeout),
+      on_stream_bytes_(plan.on_stream_bytes),
       limits_{client.settings().max_head_bytes, client.settings().max_head_bytes,
               client.settings().max_fields},
       pump_done_(core_.worker()) {
@@ -52,6 +62,7 @@ Task<ForwardResult> Forwarding::Run() {
     const bool connected = co_await Acquire(fresh);
     if (!connected) break;
     co_await Attempt();
+    if (detached()) co_return result_;
     if (pumping_) co_await StopPump();
     result_.replayable = state_.held_all && !state_.body_failed;
     upstream_.reset();

@@ -57,6 +57,12 @@ struct ForwardPlan {
   std::function<OnHead(const ResponseHead& head, std::vector<std::string_view>& drop)> on_head;
   // Bytes passed through a stream, in either direction. Keep it cheap.
   std::function<void(uint64_t bytes)> on_stream_bytes;
+  // Lets an answer of events outlive its handler, so that a stream which waits holds neither the
+  // handler's frames nor the heads. Called when the head of such an answer was sent and the
+  // request's body is complete; Forward ends as kDetached then, the connection passes the rest
+  // after the handler has returned, and calls what `detach` gave when the stream has ended, just
+  // before Settings::on_end; Exchange::request() is empty by then. on_stream_bytes goes on.
+  std::function<std::function<void()>()> detach;
 };
 
 enum class ForwardEnd : uint8_t {
@@ -70,6 +76,7 @@ enum class ForwardEnd : uint8_t {
   kAborted,         // After the head: the endpoint broke, or the deadline passed. The client's
                     // connection was closed without finishing the answer.
   kShutDown,        // Ended by a drain before a head was sent.
+  kDetached,        // ForwardPlan::detach was called: the caller owes the client nothing.
 };
 
 struct ForwardResult {
@@ -91,9 +98,9 @@ struct ForwardResult {
   bool MayRetry(const RequestHead& request) const;
 };
 
-// Requires: the exchange has no head sent. After any end but kAnswered and kAborted the caller
-// still owes the client an answer (RespondError), or another Forward when `MayRetry`.
-// `plan` must live until the task has ended: await it in the expression that makes it.
+// Requires: the exchange has no head sent. After any end but kAnswered, kAborted and kDetached the
+// caller still owes the client an answer (RespondError), or another Forward when `MayRetry`. `plan`
+// must live until the task has ended: await it in the expression that makes it.
 Task<ForwardResult> Forward(Exchange& exchange, Client& client, const ForwardPlan& plan);
 
 // For a server that cannot meet strangers (cpp-httplib on a Unix socket): reads the whole request

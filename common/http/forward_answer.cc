@@ -118,9 +118,9 @@ bool Forwarding::SwallowAnswer() {
 }
 
 TimePoint Forwarding::BodyDeadline() const {
-  if (!result_.stream) return plan_.deadline;
-  if (plan_.stream_idle_timeout.count() == 0) return kNever;
-  return core_.worker().Now() + plan_.stream_idle_timeout;
+  if (!result_.stream) return deadline_;
+  if (stream_idle_timeout_.count() == 0) return kNever;
+  return core_.worker().Now() + stream_idle_timeout_;
 }
 
 Task<void> Forwarding::PassAnswer() {
@@ -133,21 +133,60 @@ Task<void> Forwarding::PassAnswer() {
   if (has_body && !one_one && head.framing != Framing::kLength) core_.close_after = true;
   if (!state_.head.keep_alive || core_.draining() || !state_.body.done()) core_.close_after = true;
   bool passed = co_await PassHead();
+  if (passed && MayDetach()) {
+    Detach();
+    co_return;
+  }
   passed = passed && co_await PassBody();
+  FinishAnswer(passed);
+}
+
+void Forwarding::FinishAnswer(bool passed) {
+  const ResponseHead& head = upstream_->head;
   if (!passed) {
     if (result_.end == ForwardEnd::kBroke || result_.end == ForwardEnd::kTimedOut) {
       End(ForwardEnd::kAborted);
     }
     core_.abort = true;
     // What ends with the connection must not look complete.
-    if (has_body && !state_.chunked_answer && head.framing != Framing::kLength) {
+    const bool until_close =
+        head.framing == Framing::kUntilClose || head.framing == Framing::kChunked;
+    if (until_close && !state_.chunked_answer) {
       core_.socket.ResetOnClose();
     }
-    co_return;
+    return;
   }
   state_.finished = true;
   End(ForwardEnd::kAnswered);
   if (!pumping_) Release();
+}
+
+bool Forwarding::MayDetach() const {
+  return plan_.detach && upstream_->head.is_event_stream() && !answer_.done() && !pumping_ &&
+         state_.body.done();
+}
+
+void Forwarding::Detach() {
+  on_detached_end_ = plan_.detach();
+  End(ForwardEnd::kDetached);
+}
+
+// What neither the rest of the stream nor its end needs.
+void Forwarding::ReleaseHeads() {
+  drop_ = {};
+  std::string().swap(state_.held);
+  std::string().swap(state_.extra_fields);
+  state_.head.Release();
+  upstream_->head.Release();
+}
+
+Task<void> Forwarding::RunDetached() {
+  ReleaseHeads();
+  result_.end = ForwardEnd::kAnswered;
+  const bool passed = co_await PassBody();
+  FinishAnswer(passed);
+  upstream_.reset();
+  on_detached_end_();
 }
 
 Task<bool> Forwarding::PassHead() {
@@ -189,7 +228,7 @@ Task<bool> Forwarding::PassPieces(std::string_view before) {
     EndInterrupted();
     co_return false;
   }
-  if (result_.stream && plan_.on_stream_bytes && bytes > 0) plan_.on_stream_bytes(bytes);
+  if (result_.stream && on_stream_bytes_ && bytes > 0) on_stream_bytes_(bytes);
   if (!good) End(ForwardEnd::kBroke);
   co_return good;
 }

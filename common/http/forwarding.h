@@ -1,6 +1,8 @@
 // Forwarding: one call of Forward while it runs: the state that its coroutines share. Internal to
 // common/http. The main coroutine sends the head and what has arrived of the body, reads the answer
-// and passes it on; a second one (PumpRequest) exists only while the client's body goes on.
+// and passes it on; a second one (PumpRequest) exists only while the client's body goes on. When
+// the plan lets an answer of events outlive its handler, the RequestState takes the Forwarding over
+// and the connection runs the rest (RunDetached).
 #pragma once
 
 #include <memory>
@@ -22,7 +24,12 @@ class Forwarding final : public CancelListener {
   Forwarding(Exchange& exchange, Client& client, const ForwardPlan& plan);
   ~Forwarding();
 
+  static void* operator new(size_t size) { return internal::AllocateFrame(size); }
+  static void operator delete(void* memory, size_t size) { internal::FreeFrame(memory, size); }
+
   Task<ForwardResult> Run();
+  // After Run ended as kDetached, and the handler has returned.
+  Task<void> RunDetached();
   void OnCancelled(Cancelled reason) override;
 
  private:
@@ -40,6 +47,10 @@ class Forwarding final : public CancelListener {
   Task<bool> FillAnswer(TimePoint deadline);
   Task<bool> PassInterim();
   Task<void> PassAnswer();
+  void FinishAnswer(bool passed);
+  bool MayDetach() const;
+  void Detach();
+  void ReleaseHeads();
   Task<bool> PassHead();
   Task<bool> PassPieces(std::string_view before);
   Task<bool> PassBody();
@@ -52,6 +63,7 @@ class Forwarding final : public CancelListener {
   void End(ForwardEnd end) { result_.end = end; }
   void EndInterrupted();
   bool MayTryAgain() const;
+  bool detached() const { return result_.end == ForwardEnd::kDetached; }
   TimePoint BodyDeadline() const;
   void Release();
 
@@ -59,7 +71,11 @@ class Forwarding final : public CancelListener {
   ConnectionCore& core_;
   RequestState& state_;
   Client::Pool& pool_;
-  const ForwardPlan& plan_;
+  const ForwardPlan& plan_;  // Gone once the handler has returned.
+  const TimePoint deadline_;
+  const milliseconds stream_idle_timeout_;
+  std::function<void(uint64_t)> on_stream_bytes_;
+  std::function<void()> on_detached_end_;
   ForwardResult result_;
   HeadLimits limits_;
   std::unique_ptr<UpstreamConnection> upstream_;

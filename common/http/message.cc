@@ -111,6 +111,18 @@ bool RequestHead::idempotent() const {
          method == "PUT" || method == "DELETE";
 }
 
+void RequestHead::Release() {
+  method = target = path = query = host = {};
+  fields.Release();
+  std::string().swap(bytes);
+}
+
+void ResponseHead::Release() {
+  reason = {};
+  fields.Release();
+  std::string().swap(bytes);
+}
+
 bool ResponseHead::is_event_stream() const {
   constexpr std::string_view kType = "text/event-stream";
   const std::string_view type = fields.Get("content-type");

@@ -65,6 +65,8 @@ class Fields {
     fields_.push_back({name, value, Identify(name)});
   }
   void Clear() { fields_.clear(); }
+  // Gives the memory back too.
+  void Release() { std::vector<Field>().swap(fields_); }
   // Room for exactly so many, where there is less: a long stream keeps its heads.
   void Reserve(size_t count) { fields_.reserve(count); }
 
@@ -93,6 +95,8 @@ struct RequestHead {
   bool wants_upgrade = false;  // Connection: upgrade and an Upgrade other than h2c.
 
   bool idempotent() const;  // RFC 9110 §9.2.2
+  // Gives all memory back; the spans are empty then.
+  void Release();
 
   std::string bytes;  // What the spans point into.
 };
@@ -112,6 +116,7 @@ struct ResponseHead {
   bool keep_alive = true;
 
   bool is_event_stream() const;  // content-type is text/event-stream.
+  void Release();
 
   std::string bytes;
 };

@@ -46,6 +46,7 @@ class ProxyFixture {
       case ForwardEnd::kAnswered:
       case ForwardEnd::kAborted:
       case ForwardEnd::kClientGone:
+      case ForwardEnd::kDetached:
         break;
       case ForwardEnd::kTimedOut:
         co_await exchange.RespondError(ErrorCode::kAgentTimeout, "no answer in time");

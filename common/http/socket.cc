@@ -208,6 +208,11 @@ bool Socket::LooksClosed() {
   return ::poll(&poll_fd, 1, 0) > 0;
 }
 
+bool Socket::IsQuiet() {
+  pollfd poll_fd{.fd = core_->fd_, .events = POLLIN | POLLRDHUP, .revents = 0};
+  return ::poll(&poll_fd, 1, 0) == 0;
+}
+
 WriteEnd Socket::TryWrite(IoVecs& vecs) {
   while (!vecs.empty()) {
     msghdr message{};

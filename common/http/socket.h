@@ -90,6 +90,8 @@ class Socket {
   void Exhausted();
   // Whether the peer has ended the connection, at least its side, even behind unread bytes.
   bool LooksClosed();
+  // Neither bytes to read nor an end.
+  bool IsQuiet();
 
   // Writes as much as goes at once, and advances `vecs`: kDone, kBlocked or kError.
   WriteEnd TryWrite(IoVecs& vecs);

@@ -12,7 +12,15 @@ constexpr milliseconds kFresh{20};
 
 }  // namespace
 
-void UpstreamConnection::OnReadable() { pool.Remove(*this); }
+// The edge may be that of the last answer, which a look at the wheel's time has read before: on a
+// busy worker both are due in one round of the loop.
+void UpstreamConnection::OnReadable() {
+  if (socket.IsQuiet()) {
+    socket.Listen(this);
+  } else {
+    pool.Remove(*this);
+  }
+}
 
 Client::Pool::~Pool() { CloseAll(); }
 

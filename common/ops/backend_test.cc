@@ -1,59 +1,19 @@
 #include "common/ops/backend.h"
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 #include <future>
 #include <mutex>
 
 #include "common/ops/routes.h"
+#include "common/ops/testing.h"
 
 namespace krypton::ops {
 namespace {
 
+using testing::Connection;
 using namespace std::chrono_literals;
-
-// One connection to the backend, as the front makes it.
-class Connection {
- public:
-  explicit Connection(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM, 0)) {
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0)
-        << path << ": " << strerror(errno);
-    const timeval limit = {10, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  ~Connection() { Close(); }
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-  void Send(const std::string& bytes) {
-    EXPECT_EQ(send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(bytes.size()));
-  }
-  // Reads until `text` came, or until the end.
-  std::string ReadUntil(const std::string& text) {
-    while (received_.find(text) == std::string::npos) {
-      char buffer[4096];
-      const ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
-      if (n <= 0) break;
-      received_.append(buffer, static_cast<size_t>(n));
-    }
-    return received_;
-  }
-  std::string ReadAll() { return ReadUntil(std::string("\0never", 6)); }
-
- private:
-  int fd_;
-  std::string received_;
-};
 
 // Gives `pieces`; then waits for ever. `destroyed` is set when nobody holds the stream any more.
 std::unique_ptr<transcode::BodyStream> FakeStream(

@@ -1,17 +1,14 @@
 #include "common/ops/server.h"
 
-#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <future>
 #include <mutex>
 #include <set>
 
+#include "common/ops/testing.h"
 #include "common/rpc/server.h"
 #include "common/transcode/transcoder.h"
 #include "krypton/v1/manager.grpc.pb.h"
@@ -19,37 +16,8 @@
 namespace krypton::ops {
 namespace {
 
+using testing::Connection;
 using namespace std::chrono_literals;
-
-// One TCP connection, written and read as bytes.
-class Connection {
- public:
-  explicit Connection(const config::HostPort& address) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(address.port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-    const timeval limit = {20, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  ~Connection() { close(fd_); }
-  void Send(const std::string& bytes) { (void)send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
-  std::string ReadUntil(const std::string& text) {
-    while (received_.find(text) == std::string::npos) {
-      char buffer[16384];
-      const ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
-      if (n <= 0) break;
-      received_.append(buffer, static_cast<size_t>(n));
-    }
-    return received_;
-  }
-  std::string ReadAll() { return ReadUntil(std::string("\0never", 6)); }
-
- private:
-  int fd_;
-  std::string received_;
-};
 
 // Streams one line for each ReadLogs, and then nothing until its client goes.
 class FakeManager : public v1::ManagerService::CallbackService {
@@ -121,7 +89,7 @@ class ServerTest : public ::testing::Test {
   // The answer to one request on a connection of its own.
   std::string Call(const std::string& request_line, const std::string& fields = "",
                    const std::string& body = "") {
-    Connection connection(address_);
+    Connection connection(config::ToString(address_));
     connection.Send(request_line + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + fields +
                     "\r\n" + body);
     return connection.ReadAll();
@@ -179,7 +147,7 @@ TEST_F(ServerTest, FieldsArriveAsSent) {
 TEST_F(ServerTest, AStreamComesPieceByPieceAndEndsWithItsClient) {
   Start();
   {
-    Connection connection(address_);
+    Connection connection(config::ToString(address_));
     connection.Send("GET /v1/logs/default/echo HTTP/1.1\r\nHost: x\r\n\r\n");
     const std::string answer = connection.ReadUntil("\"one\"");
     EXPECT_NE(answer.find("\"one\""), std::string::npos) << answer;
@@ -192,7 +160,7 @@ TEST_F(ServerTest, StreamsNeverStarveMetrics) {
   Start({.threads = 4, .reserved_threads = 2});
   std::vector<std::unique_ptr<Connection>> streams;
   for (int i = 0; i < 8; ++i) {
-    streams.push_back(std::make_unique<Connection>(address_));
+    streams.push_back(std::make_unique<Connection>(config::ToString(address_)));
     streams.back()->Send("GET /v1/logs/default/echo HTTP/1.1\r\nHost: x\r\n\r\n");
   }
   int refused = 0;
@@ -207,12 +175,12 @@ TEST_F(ServerTest, DrippingAndGarbageNeverStarveMetrics) {
   Start({.threads = 2, .reserved_threads = 1});
   std::vector<std::unique_ptr<Connection>> strangers;
   for (int i = 0; i < 40; ++i) {
-    strangers.push_back(std::make_unique<Connection>(address_));
+    strangers.push_back(std::make_unique<Connection>(config::ToString(address_)));
     strangers.back()->Send(i % 2 == 0 ? "GET /metr" : "\x16\x03\x01\x02garbage\r\n\r\n");
   }
   // Who asks for much and reads nothing holds no thread either.
   for (int i = 0; i < 40; ++i) {
-    strangers.push_back(std::make_unique<Connection>(address_));
+    strangers.push_back(std::make_unique<Connection>(config::ToString(address_)));
     std::string requests;
     for (int n = 0; n < 200; ++n) requests += "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     strangers.back()->Send(requests);
@@ -265,7 +233,7 @@ TEST_F(ServerTest, ATakenPortIsNamed) {
 
 TEST_F(ServerTest, StopEndsOpenStreams) {
   Start();
-  Connection connection(address_);
+  Connection connection(config::ToString(address_));
   connection.Send("GET /v1/logs/default/echo HTTP/1.1\r\nHost: x\r\n\r\n");
   connection.ReadUntil("\"one\"");
   server_->Stop();

@@ -3,32 +3,14 @@
 #include <algorithm>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "common/transcode/scalars.h"
 
 namespace krypton::transcode {
-namespace {
-
-bool IsFieldPath(absl::string_view text) {
-  bool at_start = true;
-  for (const char c : text) {
-    if (c == '.') {
-      if (at_start) return false;
-      at_start = true;
-      continue;
-    }
-    if (c != '_' && !absl::ascii_isalpha(c) && (at_start || !absl::ascii_isdigit(c))) return false;
-    at_start = false;
-  }
-  return !at_start;
-}
-
-}  // namespace
-
 // Template = "/" Segments [ ":" verb ]; see google/api/http.proto.
 class PathTemplate::Parser {
  public:

@@ -82,20 +82,6 @@ std::string FormatReal(T value) {
   return std::string(buffer, end);
 }
 
-bool IsMaskPath(absl::string_view path) {
-  bool at_start = true;
-  for (const char c : path) {
-    if (c == '.') {
-      if (at_start) return false;
-      at_start = true;
-      continue;
-    }
-    if (c != '_' && !absl::ascii_isalpha(c) && (at_start || !absl::ascii_isdigit(c))) return false;
-    at_start = false;
-  }
-  return !at_start;
-}
-
 std::string SnakeCase(absl::string_view path) {
   std::string snake;
   for (const char c : path) {
@@ -158,15 +144,29 @@ std::optional<std::string> DecodeBase64(absl::string_view text) {
 
 std::string EncodeBase64(absl::string_view bytes) { return absl::Base64Escape(bytes); }
 
+bool IsFieldPath(absl::string_view path) {
+  bool at_start = true;
+  for (const char c : path) {
+    if (c == '.') {
+      if (at_start) return false;
+      at_start = true;
+      continue;
+    }
+    if (c != '_' && !absl::ascii_isalpha(c) && (at_start || !absl::ascii_isdigit(c))) return false;
+    at_start = false;
+  }
+  return !at_start;
+}
+
 std::optional<std::string> MaskPathFromJson(absl::string_view path) {
   if (path.find('_') != absl::string_view::npos) return std::nullopt;
   std::string snake = SnakeCase(path);
-  if (!IsMaskPath(snake)) return std::nullopt;
+  if (!IsFieldPath(snake)) return std::nullopt;
   return snake;
 }
 
 std::optional<std::string> MaskPathToJson(absl::string_view path) {
-  if (!IsMaskPath(path)) return std::nullopt;
+  if (!IsFieldPath(path)) return std::nullopt;
   std::string camel = CamelCase(path);
   if (SnakeCase(camel) != path) return std::nullopt;
   return camel;

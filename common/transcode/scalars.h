@@ -58,6 +58,9 @@ std::optional<std::string> FormatJsonDuration(Span span);
 // Go's time.ParseDuration: `1m30s`, `1.5h`, `-2ms`, `0`; within int64 nanoseconds.
 std::optional<Span> ParseGoDuration(absl::string_view text);
 
+// Names of fields joined by dots: `foo_bar.baz`.
+bool IsFieldPath(absl::string_view path);
+
 // One path of a FieldMask: `fooBar.baz` ⇄ `foo_bar.baz`; nullopt where no round trip is possible.
 std::optional<std::string> MaskPathFromJson(absl::string_view path);
 std::optional<std::string> MaskPathToJson(absl::string_view path);

@@ -50,8 +50,10 @@ def mesh(request):
     meshes.append(mesh)
     try:
         mesh.start()
-    except BaseException:
-        kill_all(mesh.root)
+    except BaseException as failure:
+        print(mesh.logs())  # Into the report of whatever test asked for it.
+        meshes.remove(mesh)
+        mesh.remove()
         raise
     yield mesh
     finish([mesh])
@@ -64,6 +66,8 @@ def finish(mine):
             mesh.stop()
         except AssertionError as problem:
             problems.append(f"{problem}\n{mesh.logs()}")
+        finally:
+            mesh.remove()
         meshes.remove(mesh)
     assert not problems, "\n".join(problems)
 

@@ -24,7 +24,10 @@ def far():
                     mesh.start()
                     yield mesh
             finally:
-                mesh.stop()
+                try:
+                    mesh.stop()
+                finally:
+                    mesh.remove()
     except PermissionError as error:
         pytest.skip(str(error))
 

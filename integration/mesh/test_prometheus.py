@@ -7,7 +7,7 @@ import pytest
 from harness import http, load
 from harness.mesh import Mesh
 from harness.prometheus import BINARIES, Prometheus
-from harness.processes import SLOW, kill_all
+from harness.processes import SLOW
 from harness.queries import NAMES, documented, named_in, queries, rules
 from harness.waiting import eventually
 
@@ -87,7 +87,7 @@ def scraped(request):
         prometheus.stop()
         mesh.stop()
     finally:
-        kill_all(mesh.root)
+        mesh.remove()
 
 
 def test_every_target_is_up_and_none_is_there_twice(scraped):

@@ -7,7 +7,6 @@ import time
 import grpc
 import pytest
 from harness.mesh import Mesh
-from harness.processes import kill_all
 from harness.waiting import eventually
 
 LIST = "/krypton.v1.ControlPlaneService/ListAgents"
@@ -42,7 +41,7 @@ def secure(tmp_path_factory):
         yield mesh, folder
         mesh.stop()
     finally:
-        kill_all(mesh.root)
+        mesh.remove()
 
 
 def channel(mesh, component, folder=None, name=None, authority="ca"):

@@ -209,6 +209,11 @@ class Mesh:
             self.check_files()
         finally:
             kill_all(self.root)
+        self.remove()
+
+    def remove(self):
+        """The folder with all logs; whoever wants them has read them before."""
+        kill_all(self.root)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def check_ports(self):
