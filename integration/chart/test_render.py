@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from harness import helm
 
 SETS = helm.value_sets()
@@ -160,6 +161,39 @@ def test_agents_do_not_reach_the_api_server_kubelets_and_metadata():
             tcp = port.get("protocol", "TCP") == "TCP"
             assert not (tcp and port["port"] <= 10250 <= port["endPort"])
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == {8889, 8888}
+
+
+def test_an_autoscaler_and_the_chart_do_not_both_set_the_number():
+    objects = helm.render("--set", "gateway.autoscaling.enabled=true")
+    assert "replicas" not in helm.by_kind(objects, "Deployment")["krypton-gateway"]["spec"]
+    target = helm.by_kind(objects, "HorizontalPodAutoscaler")["krypton-gateway"]["spec"]["scaleTargetRef"]
+    assert target == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "krypton-gateway"}
+    assert "krypton-gateway" in helm.by_kind(objects, "PodDisruptionBudget")
+
+
+def test_what_a_kubernetes_does_not_know_yet_is_left_out():
+    for version, there in (("1.29.0", False), ("1.30.0", True)):
+        objects = helm.render(kubernetes=version)
+        assert bool(helm.by_kind(objects, "ValidatingAdmissionPolicy")) is there
+        spec = {name: spec for name, _, spec in helm.pods(objects)}["krypton-control-plane"]
+        assert ("lifecycle" in spec["containers"][0]) is there
+
+
+def test_what_the_chart_says_of_itself():
+    chart = yaml.safe_load((helm.CHART / "Chart.yaml").read_text())
+    version = re.search(r"project\(krypton VERSION ([\d.]+)", (helm.CHART.parent.parent / "CMakeLists.txt").read_text())[1]
+    assert chart["version"] == chart["appVersion"] == version
+    said = chart["annotations"]
+    rendered = {container["image"] for _, _, spec in helm.pods(helm.render()) for container in spec["containers"]}
+    images = {each["image"] for each in yaml.safe_load(said["artifacthub.io/images"])}
+    assert rendered <= images and f"ghcr.io/krypton-ai/krypton-proxy:{version}" in images
+    definitions = helm.by_kind(helm.render(), "CustomResourceDefinition")
+    assert {each["name"] for each in yaml.safe_load(said["artifacthub.io/crds"])} == set(definitions)
+    names = {each["spec"]["names"]["kind"] for each in definitions.values()}
+    assert {each["kind"] for each in yaml.safe_load(said["artifacthub.io/crdsExamples"])} == names
+    for kind in yaml.safe_load(said["artifacthub.io/changes"]):
+        assert kind["kind"] in ("added", "changed", "deprecated", "removed", "fixed", "security")
+    assert chart["icon"].rsplit("/", 1)[1] == "icon.svg" and (helm.CHART.parent.parent / "docs/icon.svg").exists()
 
 
 def test_a_version_with_a_vendors_suffix_is_taken():

@@ -34,6 +34,7 @@ NEEDS = {
     "networkPolicy": {"networkPolicy.enabled": True, "networkPolicy.agentNamespaces": ["b"]},
     "ingress": {"ingress.enabled": True, "ingress.tls.enabled": True},
     "httpRoute": {"httpRoute.enabled": True, "httpRoute.parentRefs": [{"name": "y"}]},
+    "gateway.autoscaling": {"gateway.autoscaling.enabled": True},
     "serviceMonitor": {"serviceMonitor.enabled": True},
     "podMonitor": {"podMonitor.enabled": True},
     "prometheusRule": {"prometheusRule.enabled": True},

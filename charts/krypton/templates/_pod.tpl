@@ -145,7 +145,9 @@ metadata:
   labels:
     {{- include "krypton.labels" . | nindent 4 }}
 spec:
+  {{- if not (dig "autoscaling" "enabled" false $values) }}
   replicas: {{ $values.replicas }}
+  {{- end }}
   revisionHistoryLimit: 5
   strategy:
     rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
@@ -173,7 +175,7 @@ metadata:
   {{- end }}
 automountServiceAccountToken: {{ eq .component "manager" }}
 {{- end }}
-{{- if and .root.Values.podDisruptionBudget.enabled (gt (int $values.replicas) 1) }}
+{{- if and .root.Values.podDisruptionBudget.enabled (gt (int (ternary (dig "autoscaling" "minReplicas" 1 $values) $values.replicas (dig "autoscaling" "enabled" false $values))) 1) }}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
