@@ -27,9 +27,21 @@ def archive_of(word, folder):
     return archive if usable else word
 
 
+def needs_of(archive):
+    """What an archive needs besides itself: it cannot say so, its pkg-config file can (libcrypto on Debian 13: zstd)."""
+    folder, name = os.path.split(archive)
+    if not os.path.exists(f"{folder}/pkgconfig/{name[:-2]}.pc"):
+        return []
+    query = ["pkg-config", "--static", "--libs-only-l", name[:-2]]
+    found = subprocess.run(query, capture_output=True, text=True, check=False).stdout.split()
+    return [archive_of(word, folder) for word in found]
+
+
 words = sys.argv[1:]
 folders = [os.path.dirname(word) for word in words if SHARED.match(word)]
 words = [archive_of(word, folders[0] if folders else "/usr/lib") for word in words]
+archives = {word for word in words if word.startswith("/") and word.endswith(".a")}
+words += sorted({need for archive in archives for need in needs_of(archive)} - set(words))
 first = next(i for i, word in enumerate(words) if word.endswith(".a"))
 group = [*words[:first], "-Wl,--start-group", *words[first:], "-Wl,--end-group", "-ldl"]
 with open(words[words.index("-o") + 1] + ".archives", "w", encoding="utf-8") as listing:
