@@ -112,7 +112,8 @@ Task<void> Forwarding::Attempt() {
   }
   const bool answered = co_await ReadAnswer();
   if (!answered) co_return;
-  result_.stream = state_.head.method == "GET" && upstream_->head.is_event_stream();
+  event_stream_ = upstream_->head.is_event_stream();
+  result_.stream = state_.head.method == "GET" && event_stream_;
   result_.stream |= upstream_->head.status == 101;
   if (plan_.on_head && plan_.on_head(upstream_->head, drop_) == OnHead::kRefuse) {
     End(ForwardEnd::kRefused);
@@ -257,7 +258,7 @@ void Forwarding::Release() {
   if (core_.hard_cancelled()) return;
   // After an event stream many servers close without having announced it, llama.cpp's among them:
   // the next request would meet that. The sidecar does not.
-  if (!plan_.as_gateway && upstream_->head.is_event_stream()) return;
+  if (!plan_.as_gateway && event_stream_) return;
   pool_.Give(std::move(upstream_));
 }
 

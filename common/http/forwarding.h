@@ -85,6 +85,7 @@ class Forwarding final : public CancelListener {
   Tunnel* tunnel_ = nullptr;
   bool pumping_ = false;
   bool stop_pump_ = false;
+  bool event_stream_ = false;   // What the answer is; its head's text is gone by its end.
   bool ended_cleanly_ = false;  // The endpoint's connection ended with a FIN.
   bool drain_stream_ = false;
   uint32_t tail_ = 0;  // The last bytes of an event stream, to see where an event ends.

@@ -108,8 +108,8 @@ def three(mesh):
 
 
 def test_of_three_models_under_load_one_is_killed_and_the_others_feel_nothing(mesh, three):
-    loads = {name: Traffic(mesh.http, CHAT, workers=3, method="POST", headers=JSON, body=question(name),
-                           timeout=60 * SLOW) for name in three}
+    loads = {name: Traffic(mesh.http, CHAT, workers=3, method="POST", headers=JSON, timeout=60 * SLOW,
+                           body=question(name, stream=name == "one")) for name in three}
     with loads["one"] as one, loads["two"] as two, loads["three"] as third:
         third.wait(10, 30 * SLOW)
         (pid, _), = servers_of(mesh, "three")
