@@ -12,7 +12,7 @@ run_tests() {
   KRYPTON_TEST_NODE_OPENAI=$(node_openai)
   KRYPTON_TEST_NODE_GRAFANA=$(node_grafana)
   # A 3.x beside Debian's, where ./dev test monitoring has built it.
-  [ ! -x "$cache/monitoring/prometheus3" ] || export KRYPTON_PROMETHEUS3=$cache/monitoring/prometheus3
+  [ ! -x "$cache/monitoring/prometheus3" ] || export KRYPTON_TEST_PROMETHEUS3=$cache/monitoring/prometheus3
   export KRYPTON_HELM KRYPTON_HELM4 KRYPTON_KUBECONFORM
   KRYPTON_HELM=$(go_tool helm helm.sh/helm/v3/cmd/helm@v3.19.5)
   KRYPTON_HELM4=$(go_tool helm4 helm.sh/helm/v4/cmd/helm@v4.3.1)

@@ -6,12 +6,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 results=$root/build/monitoring-tests.xml
 
-KRYPTON_MONITORING=$("$here/build.sh")
-export KRYPTON_MONITORING
+KRYPTON_TEST_MONITORING=$("$here/build.sh")
+export KRYPTON_TEST_MONITORING
 "$root/dev" images --push "$REGISTRY/krypton"
 "$root/dev" chart --push "$REGISTRY/charts"
 /usr/bin/python3 "$here/../images/make.py" --push "$REGISTRY/test" --models-python "$KRYPTON_TEST_PYTHON_MODELS"
-/usr/bin/python3 "$here/images.py" --push "$REGISTRY/test" "$KRYPTON_MONITORING"
+/usr/bin/python3 "$here/images.py" --push "$REGISTRY/test" "$KRYPTON_TEST_MONITORING"
 
 cd "$here"
 status=0

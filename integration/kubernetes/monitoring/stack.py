@@ -33,7 +33,7 @@ def account(name, role):
 
 
 def install_operator():
-    kubectl("apply", "--server-side", "-f", Path(os.environ["KRYPTON_MONITORING"]) / "crds")
+    kubectl("apply", "--server-side", "-f", Path(os.environ["KRYPTON_TEST_MONITORING"]) / "crds")
     labels = {"app": "prometheus-operator"}
     container = {"name": "operator", "image": image("prometheus-operator"), "imagePullPolicy": "Always",
                  "args": [f"--prometheus-config-reloader={image('prometheus-config-reloader')}"]}

@@ -15,7 +15,7 @@ from .waiting import eventually
 
 INTERVAL = "500ms"
 # What a test knows of: the version that Debian has, and a 3.x that ./dev builds where Go is.
-BINARIES = {2: shutil.which("prometheus"), 3: os.environ.get("KRYPTON_PROMETHEUS3")}
+BINARIES = {2: shutil.which("prometheus"), 3: os.environ.get("KRYPTON_TEST_PROMETHEUS3")}
 
 
 class PrometheusApi:
@@ -63,7 +63,7 @@ class Prometheus(PrometheusApi):
         super().__init__(eventually(self.listening, 30 * SLOW, "Prometheus listens"))
 
     def listening(self):
-        found = re.search(r'Listening on"?\s+address=(\S+)', self.process.tail())
+        found = re.search(r'Listening on".* address=(\S+)', self.process.tail())
         return found and found[1]
 
     def configuration(self, folder):
