@@ -8,7 +8,7 @@ from harness import http, load
 from harness.mesh import Mesh
 from harness.prometheus import BINARIES, Prometheus
 from harness.processes import SLOW
-from harness.queries import NAMES, documented, named_in, queries, rules
+from harness.queries import NAMES, documented, named_in, queries, recipes, rules
 from harness.waiting import eventually
 
 NAMESPACES = ("default", "team")
@@ -135,6 +135,19 @@ def test_every_recording_rule_records(scraped):
     for rule in rules():
         if "record" in rule:
             eventually(lambda: prometheus.ask(rule["record"]), 10 * SLOW, rule["record"], every=0.3)
+
+
+@pytest.mark.parametrize("agent", ["echo", "asleep"])
+def test_the_recipes_for_other_scalers_have_a_value(scraped, agent):
+    """Of an agent that runs, and of one that sleeps: a trigger without a value would never wake it."""
+    mesh, prometheus, _ = scraped
+    if agent == "asleep" and mesh.route("asleep") is None:
+        mesh.apply("asleep")
+    adapter, keda, desired = sorted(recipes("default", agent), key=lambda query: ("sum by" not in query, "desired" in query))
+    eventually(lambda: prometheus.value(keda) is not None, 10 * SLOW, keda, every=0.3)
+    if agent == "echo":
+        assert prometheus.value(adapter) is not None
+        assert prometheus.value(desired) >= 1
 
 
 def test_every_alert_is_evaluated(scraped):

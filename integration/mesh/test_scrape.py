@@ -43,6 +43,11 @@ def scrape(mesh, component="gateway"):
     return took, gzip.decompress(answer.body)
 
 
+def cpu_seconds(pid):
+    """That all threads of a process have run."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 @pytest.mark.parametrize("component", ["gateway", "manager"])
 def test_a_scrape_of_2000_agents_takes_less_than_50_ms(mesh, component):
     seen = []
@@ -52,7 +57,12 @@ def test_a_scrape_of_2000_agents_takes_less_than_50_ms(mesh, component):
         return seen[-1] < LIMIT
 
     eventually(quick, 30 * SLOW, lambda: f"medians of ten scrapes, in seconds: {seen}")
-    print(json.dumps({"component": component, "bytes": len(scrape(mesh, component)[1]), "seconds": min(seen)}))
+    pid, size = mesh.components[component].pid, len(scrape(mesh, component)[1])
+    before = cpu_seconds(pid)
+    for _ in range(10):
+        scrape(mesh, component)
+    cpu = (cpu_seconds(pid) - before) / 10
+    print(json.dumps({"component": component, "bytes": size, "seconds": min(seen), "cpu_seconds": cpu}))
 
 
 def p99(mesh, seconds, scraped):

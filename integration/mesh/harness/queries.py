@@ -44,6 +44,19 @@ def rules():
     return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
 
+def recipes(namespace, agent):
+    """The queries of docs/scaling-on-kubernetes.md, for this agent."""
+    text = (SOURCE / "docs" / "scaling-on-kubernetes.md").read_text()
+    found = []
+    for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S):
+        for name in ("query", "metricsQuery"):
+            found += [" ".join(query.split()) for query in re.findall(rf"^ *{name}: >-\n((?: {{8,}}.*\n)+?)(?= {{0,8}}\S+:|\Z)",
+                                                                     block, re.M)]
+    found += [f"sum({each})" for each in re.findall(r"`sum\((krypton_[^)]*)\)`", text)]
+    own = f'namespace="{namespace}",agent="{agent}"'
+    return [query.replace("<<.LabelMatchers>>", own).replace('namespace="default",agent="hello"', own) for query in found]
+
+
 def documented(elsewhere=False):
     """Every name that a sample may have; or of those that a mesh on one machine without TLS does not have."""
     names = set()
