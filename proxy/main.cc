@@ -41,6 +41,9 @@ int main(int argc, char** argv) {
   flags.Add(&settings.ready_file, "ready-file", "write the bound addresses here, as JSON", "PATH");
   flags.Add(&settings.threads, "threads", "that carry traffic");
   flags.DescribeEnvironment("KRYPTON_DRAIN_TOKEN", "what /drain demands in krypton-drain-token");
+  flags.Add(&settings.token_file, "token-file",
+            "a token that proves to the manager which pod this is; read again for each load stream",
+            "FILE");
   krypton::rpc::AddTlsFlags(flags, &settings.tls);
   krypton::log::AddFlags(flags, &log_settings);
   if (const std::optional<int> exit_code = flags.Parse(argc, argv)) return *exit_code;

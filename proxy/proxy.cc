@@ -155,7 +155,8 @@ absl::Status Proxy::Impl::StartReports() {
   who.set_version(std::string(config::Version()));
   reporter = std::make_unique<load::Reporter>(
       [this](const std::string& address) { return rpc::Connect(address, settings.tls); }, who,
-      load::Reporter::Settings{.manager_address = settings.manager_address},
+      load::Reporter::Settings{.manager_address = settings.manager_address,
+                               .token_file = settings.token_file},
       [this](load::Scope scope) { return load_report->Collect(scope); });
   return absl::OkStatus();
 }

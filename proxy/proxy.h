@@ -31,6 +31,8 @@ struct ProxySettings {
   std::string drain_token;
   int threads = 1;
   rpc::TlsSettings tls;
+  // Proves to the manager which pod this is; empty: nothing does.
+  std::string token_file;
 };
 
 class Proxy {

@@ -78,6 +78,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_TLS_CERT",
     "KRYPTON_TLS_KEY",
     "KRYPTON_TLS_SERVER_NAME",
+    "KRYPTON_TOKEN_FILE",
     "KRYPTON_TRUSTED_PROXIES",
     "KRYPTON_WATCH",
 });

@@ -4,8 +4,10 @@
 
 namespace krypton::load {
 
-ReportStream::ReportStream(v1::LoadService::Stub& stub, Bell& bell, StreamEvents& events)
+ReportStream::ReportStream(v1::LoadService::Stub& stub, const std::string& token, Bell& bell,
+                           StreamEvents& events)
     : bell_(bell), events_(events) {
+  if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + token);
   stub.async()->Report(&context_, this);
   StartRead(&response_);
   AddHold();  // Writes come from outside gRPC's reactions.

@@ -36,8 +36,10 @@ class ReportStream : private grpc::ClientBidiReactor<v1::ReportRequest, v1::Repo
     std::condition_variable rung;
   };
 
-  // `bell.mutex` guards `events`.
-  ReportStream(v1::LoadService::Stub& stub, Bell& bell, StreamEvents& events);
+  // `bell.mutex` guards `events`. `token` goes with the call as `authorization: Bearer`; empty:
+  // none.
+  ReportStream(v1::LoadService::Stub& stub, const std::string& token, Bell& bell,
+               StreamEvents& events);
 
   // Requires: no write on its way.
   void Write(v1::ReportRequest report);

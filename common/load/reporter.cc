@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -56,6 +57,7 @@ class Reporter::Impl {
   Wake Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(bell_.mutex);
   void Send(ReportStream& stream, Scope scope);
   void End(ReportStream& stream, Clock::time_point deadline);
+  std::string Token();
   void Prepare(Wake ended_by);
   void Say(Wake ended_by);
   std::chrono::milliseconds NextPause();
@@ -71,6 +73,7 @@ class Reporter::Impl {
   rpc::Backoff backoff_;
   int moves_ = 0;
   bool said_lost_ = false;
+  log::Limiter say_no_token_{std::chrono::minutes(1)};
   std::uint64_t sequence_ = 0;           // Of the last report on this stream.
   std::uint64_t seen_acknowledged_ = 0;  // Of `events_.acknowledged`, at the last look.
   Clock::time_point waiting_since_;      // For the acknowledgement after that one.
@@ -146,7 +149,7 @@ Reporter::Impl::Wake Reporter::Impl::RunStream() {
     ++streams_opened_;
   }
   sequence_ = seen_acknowledged_ = 0;
-  ReportStream stream(*stub_, bell_, events_);
+  ReportStream stream(*stub_, Token(), bell_, events_);
   Send(stream, Scope::kEverything);
   const Wake ended_by = Serve(stream);
   Clock::time_point deadline;
@@ -156,6 +159,18 @@ Reporter::Impl::Wake Reporter::Impl::RunStream() {
   }
   End(stream, deadline);
   return ended_by;
+}
+
+// As it is now: it is turned long before it ends. Without one the manager refuses the stream.
+std::string Reporter::Impl::Token() {
+  if (settings_.token_file.empty()) return "";
+  std::ifstream file(settings_.token_file);
+  std::string token;
+  file >> token;
+  if (token.empty() && say_no_token_.Allow()) {
+    log::Warn("no token to report load with", {{"file", settings_.token_file}});
+  }
+  return token;
 }
 
 // Sends what is to be sent until the stream has to end, and says why.

@@ -46,6 +46,8 @@ class Reporter {
     std::chrono::milliseconds max_backoff{5000};
     // A stream that acknowledges nothing for so long is taken for dead and opened again.
     std::chrono::milliseconds acknowledge_timeout{20000};
+    // Read for each stream, and sent with it as `authorization: Bearer`; empty: none.
+    std::string token_file;
   };
 
   // The state of the stream, for metrics and /readyz.

@@ -6,10 +6,13 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -31,8 +34,12 @@ constexpr std::chrono::seconds kPatience{20};
 class ScriptedLoadService : public v1::LoadService::CallbackService {
  public:
   grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* Report(
-      grpc::CallbackServerContext*) override {
+      grpc::CallbackServerContext* context) override {
     std::unique_lock lock(mutex_);
+    const auto shown = context->client_metadata().find("authorization");
+    authorization_ = shown == context->client_metadata().end()
+                         ? ""
+                         : std::string(shown->second.data(), shown->second.size());
     ++streams_;
     return new Stream(*this);
   }
@@ -54,6 +61,11 @@ class ScriptedLoadService : public v1::LoadService::CallbackService {
     leader_ = address;
   }
   void StayMute() { mute_ = true; }
+  // What the last stream showed.
+  std::string authorization() {
+    std::unique_lock lock(mutex_);
+    return authorization_;
+  }
   int streams() {
     std::unique_lock lock(mutex_);
     return streams_;
@@ -113,6 +125,7 @@ class ScriptedLoadService : public v1::LoadService::CallbackService {
   std::condition_variable changed_;
   std::deque<v1::ReportRequest> reports_;
   std::string leader_;
+  std::string authorization_;
   int streams_ = 0;
   int ended_ = 0;
   int orderly_ = 0;
@@ -178,7 +191,8 @@ class ReporterTest : public testing::Test {
                            .min_gap = milliseconds(1),
                            .min_backoff = milliseconds(5),
                            .max_backoff = milliseconds(20),
-                           .acknowledge_timeout = acknowledge_timeout},
+                           .acknowledge_timeout = acknowledge_timeout,
+                           .token_file = token_file_},
         [this](Scope scope) { return owner_.Collect(scope); });
     reporter_->Start();
     return *reporter_;
@@ -193,6 +207,7 @@ class ReporterTest : public testing::Test {
     return true;
   }
 
+  std::string token_file_;
   Owner owner_;
   Manager manager_;
   std::unique_ptr<Reporter> reporter_;
@@ -205,6 +220,22 @@ TEST_F(ReporterTest, TheFirstReportNamesTheReporterAndSaysEverything) {
   EXPECT_EQ(reports[0].sequence(), 1u);
   ASSERT_EQ(reports[0].replicas_size(), 1);
   EXPECT_EQ(reports[0].replicas(0).requests_total(), 1u);
+}
+
+TEST_F(ReporterTest, EachStreamShowsTheTokenAsItIsThen) {
+  token_file_ = testing::TempDir() + "reporter_test_token." + std::to_string(getpid());
+  std::ofstream(token_file_) << "one\n";
+  Start(manager_.address());
+  manager_.service.WaitForReports(1);
+  EXPECT_EQ(manager_.service.authorization(), "Bearer one");
+  std::ofstream(token_file_) << "two\n";
+  Manager leader;
+  manager_.service.NameLeader(leader.address());
+  owner_.Work();
+  leader.service.WaitForReports(1);
+  EXPECT_EQ(leader.service.authorization(), "Bearer two");
+  reporter_->Stop();
+  std::remove(token_file_.c_str());
 }
 
 TEST_F(ReporterTest, AChangeIsReportedAtTheNextIntervalWithoutAWord) {

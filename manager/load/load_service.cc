@@ -1,5 +1,6 @@
 #include "manager/load/load_service.h"
 
+#include <grpcpp/security/auth_context.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
@@ -13,8 +14,10 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "common/log/log.h"
 #include "common/resource/key.h"
+#include "common/rpc/tls.h"
 
 namespace krypton::manager {
 namespace {
@@ -58,6 +61,34 @@ absl::Status CheckQueue(const LoadSource& source, const v1::QueueLoad& load) {
   return absl::OkStatus();
 }
 
+// The resource that a sidecar's report is about.
+const v1::ResourceKey& KeyOf(const v1::ReportRequest& report) {
+  return report.replicas().empty() ? v1::ResourceKey::default_instance() : report.replicas(0).key();
+}
+
+// Of `authorization: Bearer TOKEN`; empty: none.
+std::string BearerToken(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find("authorization");
+  if (found == metadata.end()) return "";
+  absl::string_view value(found->second.data(), found->second.size());
+  return absl::ConsumePrefix(&value, "Bearer ") ? std::string(value) : "";
+}
+
+// For krypton_load_reports_refused_total.
+std::string_view RefusalReason(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnauthenticated:
+      return "unauthenticated";
+    case absl::StatusCode::kPermissionDenied:
+      return "forbidden";
+    case absl::StatusCode::kInvalidArgument:
+      return "invalid";
+    default:
+      return "unproven";
+  }
+}
+
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
@@ -97,14 +128,17 @@ struct LoadServiceImpl::State {
         gateways(StreamGauge(metrics, "gateway")),
         refused(prometheus::BuildCounter()
                     .Name("krypton_load_reports_refused_total")
-                    .Help("Load reports that were invalid; each ended its stream.")
-                    .Register(metrics)
-                    .Add({})),
+                    .Help("Load reports that were refused; each ended its stream.")
+                    .Register(metrics)),
         silent(prometheus::BuildCounter()
                    .Name("krypton_load_streams_silent_total")
                    .Help("Load streams that were ended because nothing came on them.")
                    .Register(metrics)
-                   .Add({})) {}
+                   .Add({})) {
+    for (const char* reason : {"invalid", "unauthenticated", "forbidden", "unproven"}) {
+      refused.Add({{"reason", reason}});
+    }
+  }
 
   static prometheus::Gauge& StreamGauge(prometheus::Registry& metrics, const char* kind) {
     return prometheus::BuildGauge()
@@ -123,7 +157,7 @@ struct LoadServiceImpl::State {
   const std::vector<LoadListener*> listeners;
   prometheus::Gauge& sidecars;
   prometheus::Gauge& gateways;
-  prometheus::Counter& refused;
+  prometheus::Family<prometheus::Counter>& refused;
   prometheus::Counter& silent;
 
   std::mutex mutex;
@@ -132,8 +166,9 @@ struct LoadServiceImpl::State {
   absl::flat_hash_set<Stream*> streams ABSL_GUARDED_BY(mutex);
 };
 
-// One reporter. `source_`, `request_` and `sequence_` are touched only by OnReadDone, of which
-// there is one at a time, and by OnDone, after which there is none.
+// One reporter. `source_`, `request_`, `key_` and `sequence_` are touched only by OnReadDone, of
+// which there is one at a time, by Proven, which comes between two of them, and by OnDone, after
+// which there is none.
 class LoadServiceImpl::Stream
     : public grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse> {
  public:
@@ -142,8 +177,12 @@ class LoadServiceImpl::Stream
     last_heard_ = state_->clock.now();
   }
 
-  void Begin(const grpc::Status& refusal) {
+  void Begin(const grpc::CallbackServerContext& context, const grpc::Status& refusal) {
     if (!refusal.ok()) return End(refusal);
+    if (state_->settings.authenticator != nullptr) {
+      token_ = BearerToken(context);
+      if (const auto auth = context.auth_context()) peer_names_ = rpc::PeerNames(*auth);
+    }
     StartRead(&request_);
   }
 
@@ -154,20 +193,16 @@ class LoadServiceImpl::Stream
       source_.kind = request_.reporter().kind();
       source_.instance = request_.reporter().instance();
     }
-    if (absl::Status status = CheckReport(source_, request_, sequence_ + 1); !status.ok()) {
-      state_->refused.Increment();
-      return End(ToGrpc(status));
+    if (absl::Status status = Check(); !status.ok()) return Refuse(status);
+    if (!first || state_->settings.authenticator == nullptr) return Take();
+    {
+      std::lock_guard lock(mutex_);
+      proving_ = true;
     }
-    if (first) {
-      introduced_ = true;
-      state_->GaugeOf(source_.kind).Increment();
-    }
-    ++sequence_;
-    for (LoadListener* listener : state_->listeners) listener->OnLoad(source_, request_, first);
-    Acknowledge(sequence_);
-    request_ =
-        v1::ReportRequest();  // Clear would keep its memory, in each of thousands of streams.
-    StartRead(&request_);
+    state_->settings.authenticator->Authenticate(
+        {source_.kind, source_.instance, KeyOf(request_), std::move(token_),
+         std::move(peer_names_)},
+        [this](const absl::Status& verdict) { Proven(verdict); });
   }
 
   void OnWriteDone(bool ok) override {
@@ -208,6 +243,62 @@ class LoadServiceImpl::Stream
   }
 
  private:
+  absl::Status Check() {
+    if (absl::Status status = CheckReport(source_, request_, sequence_ + 1); !status.ok()) {
+      return status;
+    }
+    if (source_.kind != v1::REPORTER_KIND_SIDECAR) return absl::OkStatus();
+    if (request_.replicas().empty()) {
+      const bool unproven = sequence_ == 0 && state_->settings.authenticator != nullptr;
+      return unproven ? Invalid("replicas: a sidecar's first report names its replica")
+                      : absl::OkStatus();
+    }
+    if (key_.name().empty()) key_ = KeyOf(request_);
+    return resource::KeyEqual()(key_, KeyOf(request_))
+               ? absl::OkStatus()
+               : Invalid("replicas: a sidecar stands before one agent or model");
+  }
+
+  void Refuse(const absl::Status& status) {
+    state_->refused.Add({{"reason", std::string(RefusalReason(status))}}).Increment();
+    End(ToGrpc(status));
+  }
+
+  // By the authenticator. The stream cannot end before the last line, behind which it may be gone:
+  // OnDone waits for the lock of all streams.
+  void Proven(const absl::Status& verdict) {
+    if (!verdict.ok()) {
+      Refuse(verdict);
+    } else if (!Ended()) {
+      Take();
+    }
+    const std::shared_ptr<State> state = state_;
+    std::lock_guard all(state->mutex);
+    std::lock_guard lock(mutex_);
+    proving_ = false;
+    Pump();
+  }
+
+  bool Ended() {
+    std::lock_guard lock(mutex_);
+    return end_.has_value();
+  }
+
+  // Hands the report to the listeners, and reads the next one.
+  void Take() {
+    const bool first = sequence_ == 0;
+    if (first) {
+      introduced_ = true;
+      state_->GaugeOf(source_.kind).Increment();
+    }
+    ++sequence_;
+    for (LoadListener* listener : state_->listeners) listener->OnLoad(source_, request_, first);
+    Acknowledge(sequence_);
+    request_ =
+        v1::ReportRequest();  // Clear would keep its memory, in each of thousands of streams.
+    StartRead(&request_);
+  }
+
   void Acknowledge(uint64_t sequence) {
     std::lock_guard lock(mutex_);
     last_heard_ = state_->clock.now();
@@ -217,7 +308,7 @@ class LoadServiceImpl::Stream
 
   // Writes the newest acknowledgement, or ends the stream, if it is time for it.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ || finished_) return;
+    if (writing_ || proving_ || finished_) return;
     if (end_.has_value()) {
       finished_ = true;
       Finish(*end_);
@@ -236,12 +327,16 @@ class LoadServiceImpl::Stream
   bool introduced_ = false;
   uint64_t sequence_ = 0;
   v1::ReportRequest request_;
+  v1::ResourceKey key_;  // Of a sidecar.
+  std::string token_;
+  std::vector<std::string> peer_names_;
 
   std::mutex mutex_;
   v1::ReportResponse response_ ABSL_GUARDED_BY(mutex_);
   std::chrono::steady_clock::time_point last_heard_ ABSL_GUARDED_BY(mutex_);
   uint64_t to_acknowledge_ ABSL_GUARDED_BY(mutex_) = 0;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool proving_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
@@ -255,7 +350,7 @@ LoadServiceImpl::LoadServiceImpl(LoadSettings settings, Clock clock, const Leade
 LoadServiceImpl::~LoadServiceImpl() = default;
 
 grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* LoadServiceImpl::Report(
-    grpc::CallbackServerContext*) {
+    grpc::CallbackServerContext* context) {
   Stream* stream = nullptr;
   grpc::Status refusal;
   {
@@ -269,7 +364,7 @@ grpc::ServerBidiReactor<v1::ReportRequest, v1::ReportResponse>* LoadServiceImpl:
       state_->streams.insert(stream);
     }
   }
-  stream->Begin(refusal);
+  stream->Begin(*context, refusal);
   return stream;
 }
 

@@ -1,10 +1,12 @@
 // LoadService: one bidirectional stream for each sidecar and gateway. Each report is checked, given
 // to the listeners and acknowledged; the next one is read only then, so a stream never holds more
 // than one. A stream that is silent for longer than two heartbeats and a half is ended. Where
-// another manager leads, each acknowledgement says where.
+// another manager leads, each acknowledgement says where. With an authenticator, nothing of a
+// stream reaches the listeners before its reporter is proven, and it speaks of that one resource to
+// its end.
 //
-// The listeners and the leadership outlive the service. Shutdown ends all streams; the gRPC server
-// is shut down after it, and the service destroyed after the server.
+// The listeners, the leadership and the authenticator outlive the service. Shutdown ends all
+// streams; the gRPC server is shut down after it, and the service destroyed after the server.
 #pragma once
 
 #include <chrono>
@@ -17,6 +19,7 @@
 #include "manager/clock.h"
 #include "manager/leadership.h"
 #include "manager/load/load_listener.h"
+#include "manager/load/reporter_authenticator.h"
 
 namespace prometheus {
 class Registry;
@@ -29,6 +32,8 @@ struct LoadSettings {
   std::chrono::milliseconds silent_after{25'000};
   // Streams at once; further ones are refused as RESOURCE_EXHAUSTED.
   int max_streams = 100'000;
+  // Null: whoever reports is believed.
+  ReporterAuthenticator* authenticator = nullptr;
 };
 
 // What a report must keep to; INVALID_ARGUMENT says what it broke.

@@ -9,7 +9,10 @@
 #include <condition_variable>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/rpc/server.h"
@@ -169,6 +172,134 @@ TEST_F(LoadServiceTest, ACancelledStreamEnds) {
     (void)stream.End();
   }
   EXPECT_TRUE(recorder_.WaitEnded(1));
+}
+
+// Answers on a thread of its own, when the test says so.
+class Gatekeeper : public ReporterAuthenticator {
+ public:
+  ~Gatekeeper() override {
+    if (thread_.joinable()) thread_.join();
+  }
+  void Authenticate(ReporterClaim claim, Done done) override {
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::thread([this, claim = std::move(claim), done = std::move(done)] {
+      std::unique_lock lock(mutex_);
+      claims.push_back(claim);
+      asked_.notify_all();
+      let_go_.wait_for(lock, std::chrono::seconds(10), [this] { return answer_.has_value(); });
+      const absl::Status verdict = std::exchange(answer_, std::nullopt).value_or(absl::OkStatus());
+      lock.unlock();
+      done(verdict);
+    });
+  }
+  void Answer(absl::Status verdict) {
+    std::lock_guard lock(mutex_);
+    answer_ = std::move(verdict);
+    let_go_.notify_all();
+  }
+  bool WaitAsked(size_t count) {
+    std::unique_lock lock(mutex_);
+    return asked_.wait_for(lock, std::chrono::seconds(10), [&] { return claims.size() >= count; });
+  }
+
+  std::vector<ReporterClaim> claims;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable asked_;
+  std::condition_variable let_go_;
+  std::optional<absl::Status> answer_;
+  std::thread thread_;
+};
+
+class ProvenLoadServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(server_.Start().ok());
+    stub_ = v1::LoadService::NewStub(server_.InProcessChannel());
+  }
+  void TearDown() override {
+    service_.Shutdown();
+    server_.Shutdown(std::chrono::seconds(5));
+  }
+  double Refused(const std::string& reason) {
+    for (const auto& family : metrics_.Collect()) {
+      if (family.name != "krypton_load_reports_refused_total") continue;
+      for (const auto& metric : family.metric) {
+        if (metric.label[0].value == reason) return metric.counter.value;
+      }
+    }
+    return -1;
+  }
+
+  FakeClock clock_;
+  Recorder recorder_;
+  Gatekeeper gatekeeper_;
+  prometheus::Registry metrics_;
+  Leadership leadership_{{.leader = true, .term = 5, .address = "me:7070"}};
+  LoadServiceImpl service_{
+      {.authenticator = &gatekeeper_}, clock_.clock(), leadership_, {&recorder_}, metrics_};
+  rpc::Server server_{{}, {&service_}};
+  std::unique_ptr<v1::LoadService::Stub> stub_;
+};
+
+TEST_F(ProvenLoadServiceTest, NothingCountsBeforeTheProof) {
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer secret");
+  const auto stream = stub_->Report(&context);
+  ASSERT_TRUE(stream->Write(First("r1")));
+  ASSERT_TRUE(gatekeeper_.WaitAsked(1));
+  EXPECT_EQ(gatekeeper_.claims[0].token, "secret");
+  EXPECT_EQ(gatekeeper_.claims[0].instance, "r1");
+  EXPECT_EQ(gatekeeper_.claims[0].key.name(), "echo");
+  EXPECT_TRUE(recorder_.reports.empty());
+  gatekeeper_.Answer(absl::OkStatus());
+  v1::ReportResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.acknowledged(), 1u);
+  EXPECT_THAT(recorder_.reports, ElementsAre("r1 first 1"));
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ProvenLoadServiceTest, WhoIsRefusedReachesNobodyAndIsCounted) {
+  for (const auto& [verdict, reason] :
+       {std::pair(absl::UnauthenticatedError("no"), "unauthenticated"),
+        std::pair(absl::PermissionDeniedError("no"), "forbidden"),
+        std::pair(absl::UnavailableError("no"), "unproven")}) {
+    gatekeeper_.Answer(verdict);
+    Stream stream(*stub_);
+    EXPECT_FALSE(stream.Send(First("r1")));
+    EXPECT_EQ(static_cast<int>(stream.End().error_code()), static_cast<int>(verdict.code()));
+    EXPECT_EQ(Refused(reason), 1) << reason;
+  }
+  EXPECT_TRUE(recorder_.reports.empty());
+  EXPECT_TRUE(recorder_.ended.empty());
+}
+
+TEST_F(ProvenLoadServiceTest, AProvenSidecarSpeaksOfItsOwnResourceToTheEnd) {
+  gatekeeper_.Answer(absl::OkStatus());
+  Stream stream(*stub_);
+  ASSERT_TRUE(stream.Send(First("r1")));
+  v1::ReportRequest other = ReplicaReport("other", "r1", 1);
+  other.set_sequence(2);
+  EXPECT_FALSE(stream.Send(other));
+  EXPECT_EQ(stream.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  Stream nameless(*stub_);
+  v1::ReportRequest empty = First("r1");
+  empty.clear_replicas();
+  EXPECT_FALSE(nameless.Send(empty));
+  EXPECT_EQ(nameless.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(ProvenLoadServiceTest, AStreamThatIsCancelledMeanwhileEndsAfterTheVerdict) {
+  Stream stream(*stub_);
+  ASSERT_TRUE(stream.stream->Write(First("r1")));
+  ASSERT_TRUE(gatekeeper_.WaitAsked(1));
+  stream.context.TryCancel();
+  (void)stream.End();
+  gatekeeper_.Answer(absl::OkStatus());
+  EXPECT_TRUE(recorder_.ended.empty());
 }
 
 TEST(CheckReportTest, RefusesWhatCannotBe) {

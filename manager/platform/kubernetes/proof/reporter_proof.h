@@ -1,0 +1,46 @@
+// Who may report load in a cluster. A sidecar shows the token of its own pod: the pod's uid must be
+// the instance that it claims, and the pod that we watch under that uid must be one of the agent or
+// model that it claims. A gateway shows a certificate in the gateways' name, which no sidecar has.
+//
+// Any thread. The reviewer outlives it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "krypton/v1/resource.pb.h"
+#include "manager/load/reporter_authenticator.h"
+#include "manager/platform/kubernetes/proof/token_reviewer.h"
+
+namespace krypton::kube {
+
+// A pod of an agent or a model, as the pod watch knows it.
+struct KnownPod {
+  std::string name_space;
+  std::string name;
+  v1::ResourceKey key;
+};
+
+class ReporterProof : public manager::ReporterAuthenticator {
+ public:
+  // By uid; nullopt: no such pod. Any thread.
+  using FindPod = std::function<std::optional<KnownPod>(const std::string& uid)>;
+
+  // `gateway_names`: common or alternative names, of which a gateway's certificate has one.
+  ReporterProof(TokenReviewer& reviewer, std::vector<std::string> gateway_names, FindPod find_pod);
+
+  void Authenticate(manager::ReporterClaim claim, Done done) override;
+
+ private:
+  absl::Status JudgeGateway(const manager::ReporterClaim& claim) const;
+  absl::Status JudgeSidecar(const manager::ReporterClaim& claim,
+                            const TokenIdentity& identity) const;
+
+  TokenReviewer& reviewer_;
+  const std::vector<std::string> gateway_names_;
+  const FindPod find_pod_;
+};
+
+}  // namespace krypton::kube
