@@ -210,8 +210,11 @@ def yaml_lines(value, indent=0):
                 yield f"{pad}- {scalar(inner)}"
 
 
+NOT_STRINGS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+
+
 def scalar(value):
-    if isinstance(value, str) and value.isidentifier() and value.lower() not in ("true", "false", "null", "yes", "no", "on", "off", "y", "n"):
+    if isinstance(value, str) and value.isidentifier() and value.lower() not in NOT_STRINGS:
         return value
     return json.dumps(value, ensure_ascii=False)
 

@@ -67,7 +67,8 @@ def subdomain(what):
 def pod_meta(labels):
     own = [rule(f"self.all(k, !k.matches({quote(OWN_PREFIX)}) && !(k in {OWN_LABELS}))", OWN_TEXT)] if labels else [
         rule(f"self.all(k, !k.matches({quote(OWN_PREFIX)}))", "is reserved: Krypton sets krypton.ai/*")]
-    rules = [rule(f"self.all(k, size(k) <= 317 && k.matches({quote(LABEL_NAME)}))", "is not a name that Kubernetes takes"), *own]
+    named = rule(f"self.all(k, size(k) <= 317 && k.matches({quote(LABEL_NAME)}))", "is not a name that Kubernetes takes")
+    rules = [named, *own]
     if labels:
         rules.append(rule(f"self.all(k, self[k].matches({quote(LABEL_VALUE)}))", "is not a label's value"))
     return {"maxProperties": 64, "rules": rules, "values": {"maxLength": 63 if labels else 16384}}
@@ -119,7 +120,8 @@ SHARED = {
     "volumes": {"items": "Volume", "key": ["name"], "item rules": [
         rule("self.name != ''", "is required", path=".name"),
         matches(NAME, "is not a volume's name", ".name", "self.name", empty=True),
-        rule("!self.name.startsWith('krypton-')", "is reserved: Krypton's own volumes are named krypton-*", path=".name")]},
+        rule("!self.name.startsWith('krypton-')", "is reserved: Krypton's own volumes are named krypton-*",
+             path=".name")]},
     "volumeMounts": {"items": "VolumeMount", "key": ["mountPath"], "item rules": [
         rule("self.name != ''", "is required", path=".name")]},
     "livenessProbe": {"type": "Probe"},

@@ -55,12 +55,17 @@ volumes:
     sources:
     - serviceAccountToken: {path: t, audience: a, expirationSeconds: 3600}
     - secret: {name: s, items: [{key: k, path: p, mode: 256}]}
-- {name: claim, ephemeral: {volumeClaimTemplate: {metadata: {labels: {a: b}}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}}
+- name: claim
+  ephemeral:
+    volumeClaimTemplate:
+      metadata: {labels: {a: b}}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 volumeMounts: [{name: data, mountPath: /data, readOnly: true}, {name: all, mountPath: /all, subPath: x}]
 livenessProbe: {httpGet: {path: /live, port: 9000, httpHeaders: [{name: a, value: b}]}, periodSeconds: 2}
 readinessProbe: {tcpSocket: {port: http}, timeoutSeconds: 1}
 startupProbe: {exec: {command: ["true"]}, failureThreshold: 30}
-securityContext: {runAsNonRoot: true, runAsUser: 1000, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}
+securityContext:
+  {runAsNonRoot: true, runAsUser: 1000, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}
 podSecurityContext: {fsGroup: 1000, supplementalGroups: [1, 2], sysctls: [{name: a.b, value: "1"}]}
 runtimeClassName: gvisor
 priorityClassName: high

@@ -33,8 +33,9 @@ def references(value):
 def schemas_of(definitions):
     kept, kinds = {}, {}
     for name, schema in definitions.items():
-        for gvk in schema.get("x-kubernetes-group-version-kind", []):
-            if gvk["kind"] in KINDS and gvk["version"] in VERSIONS and len(schema["x-kubernetes-group-version-kind"]) == 1:
+        served_as = schema.get("x-kubernetes-group-version-kind", [])
+        for gvk in served_as if len(served_as) == 1 else []:
+            if gvk["kind"] in KINDS and gvk["version"] in VERSIONS:
                 group = gvk["group"].split(".")[0]
                 kinds[f"{gvk['kind'].lower()}{'-' + group if group else ''}-{gvk['version']}"] = name
     left = list(kinds.values())

@@ -181,7 +181,8 @@ def test_what_a_kubernetes_does_not_know_yet_is_left_out():
 
 def test_what_the_chart_says_of_itself():
     chart = yaml.safe_load((helm.CHART / "Chart.yaml").read_text())
-    version = re.search(r"project\(krypton VERSION ([\d.]+)", (helm.CHART.parent.parent / "CMakeLists.txt").read_text())[1]
+    root = helm.CHART.parent.parent
+    version = re.search(r"project\(krypton VERSION ([\d.]+)", (root / "CMakeLists.txt").read_text())[1]
     assert chart["version"] == chart["appVersion"] == version
     said = chart["annotations"]
     rendered = {container["image"] for _, _, spec in helm.pods(helm.render()) for container in spec["containers"]}
@@ -193,7 +194,7 @@ def test_what_the_chart_says_of_itself():
     assert {each["kind"] for each in yaml.safe_load(said["artifacthub.io/crdsExamples"])} == names
     for kind in yaml.safe_load(said["artifacthub.io/changes"]):
         assert kind["kind"] in ("added", "changed", "deprecated", "removed", "fixed", "security")
-    assert chart["icon"].rsplit("/", 1)[1] == "icon.svg" and (helm.CHART.parent.parent / "docs/icon.svg").exists()
+    assert chart["icon"].rsplit("/", 1)[1] == "icon.svg" and (root / "docs/icon.svg").exists()
 
 
 def test_a_version_with_a_vendors_suffix_is_taken():

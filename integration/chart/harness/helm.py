@@ -25,19 +25,19 @@ def run(*arguments, version=0, **options):
     return subprocess.run([binary(version), *map(str, arguments)], capture_output=True, text=True, **options)
 
 
-def template(*arguments, version=0, kubernetes=KUBERNETES):
-    """Without a check of how it ended."""
+def template(*arguments, version=0, kubernetes=KUBERNETES, text=None):
+    """Without a check of how it ended. `text` is what it reads from `-`."""
     return run("template", "krypton", CHART, "--namespace", NAMESPACE, "--kube-version", kubernetes, *arguments,
-               version=version)
+               version=version, input=text)
 
 
 def documents(text):
     return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
 
 
-def render(*arguments, version=0, kubernetes=KUBERNETES):
+def render(*arguments, version=0, kubernetes=KUBERNETES, text=None):
     """The objects that `helm template` prints."""
-    done = template(*arguments, version=version, kubernetes=kubernetes)
+    done = template(*arguments, version=version, kubernetes=kubernetes, text=text)
     assert done.returncode == 0, done.stderr
     return documents(done.stdout)
 
