@@ -38,7 +38,8 @@ def test_install_puts_binaries_protos_and_docs_where_a_packager_expects_them(ins
     protos = {path.name for path in installed.rglob("krypton/v1/*.proto")}
     assert protos == {path.name for path in (SOURCE / "proto" / "krypton" / "v1").glob("*.proto")}
     docs = installed / "share" / "doc" / "krypton"
-    for name in ("README.md", "LICENSE", "metrics.md", "examples/hello.yaml"):
+    for name in ("README.md", "LICENSE", "metrics.md", "examples/hello.yaml", "dashboards/krypton-overview.json",
+                 "dashboards/krypton-rules.yaml"):
         assert (docs / name).exists(), name
 
 
@@ -52,7 +53,7 @@ def test_the_examples_are_valid(installed):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("folder", ["gateway", "proxy", "manager", "controlplane", "cli", "bench", "integration",
+@pytest.mark.parametrize("folder", ["gateway", "proxy", "manager", "controlplane", "cli", "bench", "dashboards", "integration",
                                     "examples", *[f"common/{name}" for name in (
                                         "config", "fuzz", "http", "load", "log", "metrics", "ops", "registry",
                                         "resource", "rpc", "transcode")]])
