@@ -70,30 +70,54 @@ std::string ComponentTable(const std::vector<Mesh::ComponentState>& components) 
   return table.ToString();
 }
 
-std::string AgentTable(const std::vector<v1::Agent>& agents, size_t rows,
-                       std::chrono::system_clock::time_point now) {
-  Table table(AgentHeader());
-  for (size_t i = 0; i < std::min(agents.size(), rows); ++i) table.Add(ToRow(agents[i], now));
+// At most `rows` of them; `what` is the word for `krypton get`.
+template <typename Item>
+std::string ItemTable(const std::vector<Item>& items, const Row& header, const std::string& what,
+                      size_t rows, std::chrono::system_clock::time_point now) {
+  Table table(header);
+  for (size_t i = 0; i < std::min(items.size(), rows); ++i) table.Add(ToRow(items[i], now));
   std::string text = table.ToString();
-  if (agents.size() > rows) {
-    text += "and " + std::to_string(agents.size() - rows) + " more (krypton get agents)\n";
+  if (items.size() > rows) {
+    text += "and " + std::to_string(items.size() - rows) + " more (krypton get " + what + ")\n";
   }
   return text;
+}
+
+// The agents, and the models where there are some: as many as `room` lines hold, at least one each.
+void AddResources(const ScreenState& state, size_t room, std::chrono::system_clock::time_point now,
+                  Lines& lines) {
+  // A table has a header, and perhaps a line of how many more there are.
+  const size_t for_models =
+      state.models.empty() ? 0 : std::min(state.models.size(), room > 8 ? room / 2 - 3 : 1);
+  const size_t taken = state.models.empty() ? 0 : for_models + 3;
+  const size_t for_agents = room > taken + 2 ? room - taken - 2 : 1;
+  if (state.agents.empty()) {
+    lines.Add("  No agents yet.");
+  } else {
+    lines.AddTable(ItemTable(state.agents, AgentHeader(), "agents", for_agents, now));
+  }
+  if (state.models.empty()) return;
+  lines.Add("");
+  lines.AddTable(ItemTable(state.models, ModelHeader(), "models", for_models, now));
 }
 
 }  // namespace
 
 std::vector<std::string> ThingsToTry(const MeshAddresses& addresses,
-                                     const std::vector<v1::Agent>& agents) {
+                                     const std::vector<v1::Agent>& agents,
+                                     const std::vector<v1::Model>& models) {
   std::string agent = "default/hello";
   const auto is_hello = [](const v1::Agent& one) { return one.metadata().name() == "hello"; };
   if (!agents.empty() && std::none_of(agents.begin(), agents.end(), is_hello)) {
     agent = agents.front().metadata().namespace_() + "/" + agents.front().metadata().name();
   }
-  return {"curl -i http://" + addresses.gateway.http + "/v1/agents/" + agent,
-          "curl http://" + addresses.control_plane.http + "/v1/agents",
-          "grpcurl -plaintext " + addresses.control_plane.grpc +
-              " krypton.v1.ControlPlaneService/ListAgents"};
+  std::vector<std::string> things = {
+      "curl -i http://" + addresses.gateway.http + "/v1/agents/" + agent,
+      "curl http://" + addresses.control_plane.http + "/v1/agents",
+      "grpcurl -plaintext " + addresses.control_plane.grpc +
+          " krypton.v1.ControlPlaneService/ListAgents"};
+  if (!models.empty()) things.push_back("krypton chat " + models.front().metadata().name());
+  return things;
 }
 
 std::string RenderScreen(const ScreenState& state, size_t width, size_t height,
@@ -105,22 +129,16 @@ std::string RenderScreen(const ScreenState& state, size_t width, size_t height,
   lines.Add("");
   lines.AddTable(ComponentTable(state.components));
   lines.Add("");
-  // Below the agents: what to try (5 lines), and news, which get what is left but at least 4.
-  const size_t reserved = 5 + 4 + std::min<size_t>(state.problems.size(), 5);
-  const size_t rows = lines.room() > reserved + 2 ? lines.room() - reserved - 2 : 1;
-  if (state.agents.empty()) {
-    lines.Add("  No agents yet.");
-  } else {
-    lines.AddTable(AgentTable(state.agents, rows, now));
-  }
+  const std::vector<std::string> things = ThingsToTry(state.addresses, state.agents, state.models);
+  // Below: what to try and two empty lines, and news, which get what is left but at least 4.
+  const size_t reserved = things.size() + 2 + 4 + std::min<size_t>(state.problems.size(), 5);
+  AddResources(state, lines.room() > reserved ? lines.room() - reserved : 0, now, lines);
   for (size_t i = 0; i < std::min<size_t>(state.problems.size(), 5); ++i) {
     lines.Add("  refused: " + resource::ToString(state.problems[i]), kRed);
   }
   lines.Add("");
   lines.Add("  Try, from another terminal:", kBold);
-  for (const std::string& line : ThingsToTry(state.addresses, state.agents)) {
-    lines.Add("    " + line);
-  }
+  for (const std::string& line : things) lines.Add("    " + line);
   lines.Add("");
   const size_t shown = std::min(state.news.size(), lines.room());
   for (size_t i = state.news.size() - shown; i < state.news.size(); ++i) {

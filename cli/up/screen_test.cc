@@ -49,6 +49,40 @@ TEST_F(ScreenTest, ShowsComponentsAgentsAndWhatToTry) {
   }
 }
 
+v1::Model ModelNamed(const std::string& name, v1::ModelPhase phase) {
+  v1::Model model;
+  model.mutable_metadata()->set_namespace_("default");
+  model.mutable_metadata()->set_name(name);
+  model.mutable_status()->set_phase(phase);
+  model.mutable_status()->set_desired_replicas(1);
+  return model;
+}
+
+TEST_F(ScreenTest, ShowsModelsAndThatTheyCanBeTalkedTo) {
+  state_.agents = {AgentNamed("hello", 1, 3)};
+  EXPECT_EQ(Render(160, 40).find("krypton chat"), std::string::npos);
+  state_.models = {ModelNamed("gemma", v1::MODEL_PHASE_LOADING)};
+  const std::string screen = Render(160, 40);
+  for (const char* text : {"SOURCE", "gemma", "Loading", "krypton chat gemma", "hello"}) {
+    EXPECT_NE(screen.find(text), std::string::npos) << text << " in\n" << screen;
+  }
+}
+
+TEST_F(ScreenTest, FitsTheTerminalWithModelsToo) {
+  for (int i = 0; i < 100; ++i) {
+    state_.agents.push_back(AgentNamed("agent-" + std::to_string(i), 0, 0));
+    state_.models.push_back(ModelNamed("model-" + std::to_string(i), v1::MODEL_PHASE_READY));
+    state_.news.push_back("news " + std::to_string(i));
+  }
+  for (const size_t height : {24, 30, 60}) {
+    const std::string screen = Render(60, height);
+    EXPECT_LE(std::count(screen.begin(), screen.end(), '\n'), static_cast<long>(height));
+    for (const char* text : {"agent-0", "model-0", "more (krypton get models)", "krypton chat"}) {
+      EXPECT_NE(screen.find(text), std::string::npos) << text << " in\n" << screen;
+    }
+  }
+}
+
 TEST_F(ScreenTest, FitsTheTerminal) {
   for (int i = 0; i < 100; ++i) {
     state_.agents.push_back(AgentNamed("agent-" + std::to_string(i), 0, 0));
@@ -84,6 +118,20 @@ TEST(DescribeChangeTest, TellsOnlyWhatAPersonWantsToSee) {
   EXPECT_EQ(DescribeChange(&before, change), "default/hello: deleted");
   change.set_type(v1::CHANGE_TYPE_SYNCED);
   EXPECT_EQ(DescribeChange(nullptr, change), "");
+}
+
+TEST(DescribeChangeTest, TellsWhyAModelDoesNotRun) {
+  v1::WatchModelsResponse change;
+  change.set_type(v1::CHANGE_TYPE_ADDED);
+  *change.mutable_model() = ModelNamed("gemma", v1::MODEL_PHASE_FAILED);
+  v1::Condition* condition = change.mutable_model()->mutable_status()->add_conditions();
+  condition->set_type("Available");
+  condition->set_status(v1::CONDITION_STATUS_FALSE);
+  condition->set_reason("WaitingForPods");
+  condition->set_message("cannot be started: llama-server is not on the PATH");
+  EXPECT_EQ(
+      DescribeChange(nullptr, change),
+      "default/gemma: Failed, 0/1 replicas; cannot be started: llama-server is not on the PATH");
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ class Display {
   void Update(const Mesh& mesh, MeshWatch::Snapshot snapshot) {
     state_.components = mesh.states();
     state_.agents = std::move(snapshot.agents);
+    state_.models = std::move(snapshot.models);
     state_.problems = std::move(snapshot.problems);
     for (const std::string& line : snapshot.news) Say(line);
     if (live_) Draw();
@@ -100,7 +101,7 @@ class Display {
       Print(at->name + (at->http.empty() ? "" : "  http " + at->http) + "  grpc " + at->grpc +
             "  ops " + at->ops + "\n");
     }
-    for (const std::string& line : ThingsToTry(addresses, {})) Print("try: " + line + "\n");
+    for (const std::string& line : ThingsToTry(addresses, {}, {})) Print("try: " + line + "\n");
   }
   // What comes now is printed below the screen.
   void End() {

@@ -15,52 +15,85 @@ namespace {
 constexpr std::chrono::seconds kProblemsInterval{1};
 constexpr size_t kMaxNews = 200;
 
-std::string NameOf(const v1::Agent& agent) {
-  return agent.metadata().namespace_() + "/" + agent.metadata().name();
+template <typename Item>
+std::string NameOf(const Item& item) {
+  return item.metadata().namespace_() + "/" + item.metadata().name();
 }
 
-bool SameNumbers(const v1::AgentStatus& a, const v1::AgentStatus& b) {
+const v1::Agent& ItemOf(const v1::WatchAgentsResponse& response) { return response.agent(); }
+const v1::Model& ItemOf(const v1::WatchModelsResponse& response) { return response.model(); }
+
+template <typename Status>
+bool SameNumbers(const Status& a, const Status& b) {
   return a.phase() == b.phase() && a.replicas() == b.replicas() &&
          a.ready_replicas() == b.ready_replicas() && a.desired_replicas() == b.desired_replicas();
 }
 
-}  // namespace
-
-std::string DescribeChange(const v1::Agent* before, const v1::WatchAgentsResponse& change) {
+template <typename Item, typename Response>
+std::string Describe(const Item* before, const Response& change) {
   if (change.type() == v1::CHANGE_TYPE_SYNCED) return "";
-  const v1::Agent& agent = change.agent();
-  if (change.type() == v1::CHANGE_TYPE_DELETED) return NameOf(agent) + ": deleted";
-  const v1::AgentStatus& now = agent.status();
+  const Item& item = ItemOf(change);
+  if (change.type() == v1::CHANGE_TYPE_DELETED) return NameOf(item) + ": deleted";
+  const auto& now = item.status();
   if (before != nullptr && SameNumbers(before->status(), now)) return "";
   const std::string_view phase = resource::Word(now.phase());
-  std::string text = NameOf(agent) + ": " + (phase.empty() ? "Unknown" : std::string(phase)) +
-                     ", " + Replicas(now.ready_replicas(), now.replicas(), now.desired_replicas()) +
+  std::string text = NameOf(item) + ": " + (phase.empty() ? "Unknown" : std::string(phase)) + ", " +
+                     Replicas(now.ready_replicas(), now.replicas(), now.desired_replicas()) +
                      " replicas";
   if (before != nullptr && before->status().desired_replicas() != now.desired_replicas()) {
     text += " (wanted " + std::to_string(before->status().desired_replicas()) + " -> " +
             std::to_string(now.desired_replicas()) + ")";
   }
-  for (const v1::Condition& condition : now.conditions()) {
-    const bool told = now.phase() == v1::AGENT_PHASE_FAILED && !condition.message().empty();
-    if (told) text += "; " + condition.message();
-  }
+  if (const std::string trouble = TroubleOf(item); !trouble.empty()) text += "; " + trouble;
   return text;
+}
+
+// Keeps what the change says, and gives the line that tells of it.
+template <typename Item, typename Response>
+std::string Keep(const Response& response, std::map<std::string, Item>& items) {
+  const std::string name = NameOf(ItemOf(response));
+  const auto known = items.find(name);
+  std::string line = Describe(known != items.end() ? &known->second : nullptr, response);
+  if (response.type() == v1::CHANGE_TYPE_DELETED) {
+    items.erase(name);
+  } else if (response.type() != v1::CHANGE_TYPE_SYNCED) {
+    items[name] = ItemOf(response);
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string DescribeChange(const v1::Agent* before, const v1::WatchAgentsResponse& change) {
+  return Describe(before, change);
+}
+
+std::string DescribeChange(const v1::Model* before, const v1::WatchModelsResponse& change) {
+  return Describe(before, change);
 }
 
 MeshWatch::MeshWatch(ControlPlane control_plane)
     : control_plane_(std::move(control_plane)),
       event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      agents_thread_([this] { FollowAgents(); }),
+      agents_thread_([this] {
+        Follow<v1::WatchAgentsResponse>(
+            [this](auto* context) { return control_plane_.stub().WatchAgents(context, {}); });
+      }),
+      models_thread_([this] {
+        Follow<v1::WatchModelsResponse>(
+            [this](auto* context) { return control_plane_.stub().WatchModels(context, {}); });
+      }),
       problems_thread_([this] { FollowProblems(); }) {}
 
 MeshWatch::~MeshWatch() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    if (context_ != nullptr) context_->TryCancel();
+    for (grpc::ClientContext* context : contexts_) context->TryCancel();
   }
   stopped_.notify_all();
   agents_thread_.join();
+  models_thread_.join();
   problems_thread_.join();
   close(event_fd_);
 }
@@ -71,23 +104,25 @@ MeshWatch::Snapshot MeshWatch::Take() {
   const std::lock_guard lock(mutex_);
   Snapshot snapshot;
   for (const auto& [name, agent] : agents_) snapshot.agents.push_back(agent);
+  for (const auto& [name, model] : models_) snapshot.models.push_back(model);
   snapshot.problems = problems_;
   snapshot.news.assign(news_.begin(), news_.end());
   news_.clear();
   return snapshot;
 }
 
-void MeshWatch::FollowAgents() {
+template <typename Response, typename Open>
+void MeshWatch::Follow(Open open) {
   rpc::Backoff backoff;
   do {
     grpc::ClientContext context;
     {
       const std::lock_guard lock(mutex_);
       if (stop_) return;
-      context_ = &context;
+      contexts_.insert(&context);
     }
-    const auto stream = control_plane_.stub().WatchAgents(&context, {});
-    v1::WatchAgentsResponse response;
+    const auto stream = open(&context);
+    Response response;
     while (stream->Read(&response)) {
       backoff.Reset();
       Apply(response);
@@ -95,22 +130,23 @@ void MeshWatch::FollowAgents() {
     // Whatever ended it, a restarted control plane or this program: the loop goes on or ends.
     (void)stream->Finish();
     const std::lock_guard lock(mutex_);
-    context_ = nullptr;
+    contexts_.erase(&context);
   } while (Sleep(backoff.Next()));
 }
 
 void MeshWatch::Apply(const v1::WatchAgentsResponse& response) {
   const std::lock_guard lock(mutex_);
-  const std::string name = NameOf(response.agent());
-  const auto known = agents_.find(name);
-  std::string line = DescribeChange(known != agents_.end() ? &known->second : nullptr, response);
+  Tell(Keep(response, agents_));
+}
+
+void MeshWatch::Apply(const v1::WatchModelsResponse& response) {
+  const std::lock_guard lock(mutex_);
+  Tell(Keep(response, models_));
+}
+
+void MeshWatch::Tell(std::string line) {
   if (!line.empty()) news_.push_back(std::move(line));
   if (news_.size() > kMaxNews) news_.pop_front();
-  if (response.type() == v1::CHANGE_TYPE_DELETED) {
-    agents_.erase(name);
-  } else if (response.type() != v1::CHANGE_TYPE_SYNCED) {
-    agents_[name] = response.agent();
-  }
   Signal();
 }
 

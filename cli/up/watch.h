@@ -1,6 +1,6 @@
-// What `krypton up` knows of the agents of its mesh: a thread that follows WatchAgents, and one
-// that asks for refused manifests each second. Whoever owns it polls `fd` and then takes a
-// snapshot.
+// What `krypton up` knows of the agents and models of its mesh: a thread that follows WatchAgents,
+// one that follows WatchModels, and one that asks for refused manifests each second. Whoever owns
+// it polls `fd` and then takes a snapshot.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,7 +27,7 @@ namespace krypton::cli {
 class MeshWatch {
  public:
   explicit MeshWatch(ControlPlane control_plane);
-  // Ends both threads.
+  // Ends the threads.
   ~MeshWatch();
   MeshWatch(const MeshWatch&) = delete;
   MeshWatch& operator=(const MeshWatch&) = delete;
@@ -36,15 +37,21 @@ class MeshWatch {
 
   struct Snapshot {
     std::vector<v1::Agent> agents;  // By namespace and name.
+    std::vector<v1::Model> models;  // Likewise.
     std::vector<v1::ManifestProblem> problems;
     std::vector<std::string> news;  // What happened since the last Take, one line each.
   };
   Snapshot Take();
 
  private:
-  void FollowAgents();
+  // Opens the stream again and again, for as long as this lives. `open` starts it.
+  template <typename Response, typename Open>
+  void Follow(Open open);
   void FollowProblems();
   void Apply(const v1::WatchAgentsResponse& response);
+  void Apply(const v1::WatchModelsResponse& response);
+  // A line of news, if it is one; wakes the owner.
+  void Tell(std::string line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Signal() const;
   // False when this is being destroyed.
   bool Sleep(std::chrono::milliseconds duration);
@@ -54,16 +61,19 @@ class MeshWatch {
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
-  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::set<grpc::ClientContext*> contexts_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::Agent> agents_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, v1::Model> models_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ManifestProblem> problems_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> news_ ABSL_GUARDED_BY(mutex_);
   std::thread agents_thread_;
+  std::thread models_thread_;
   std::thread problems_thread_;
 };
 
-// One line for a change of an agent that a person wants to see; empty when there is none. `before`
-// is null for an agent that is new.
+// One line for a change that a person wants to see; empty when there is none. `before` is null for
+// one that is new.
 std::string DescribeChange(const v1::Agent* before, const v1::WatchAgentsResponse& change);
+std::string DescribeChange(const v1::Model* before, const v1::WatchModelsResponse& change);
 
 }  // namespace krypton::cli
