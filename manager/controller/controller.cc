@@ -228,6 +228,14 @@ void Controller::CountFailure(const ReplicaState* before, const platform::Replic
   if (after.phase == ReplicaPhase::kFailed && !failed_before) metrics_.CountReplicaFailed();
 }
 
+void Controller::OnTrouble(const v1::ResourceKey& key, std::string trouble) {
+  std::lock_guard lock(mutex_);
+  ResourceState* state = Find(key);
+  if (state == nullptr || state->trouble == trouble) return;
+  state->trouble = std::move(trouble);
+  Publish(*state);
+}
+
 void Controller::OnManifestProblems(std::vector<v1::ManifestProblem> problems) {
   metrics_.SetManifestProblems(problems.size());
   store_.SetProblems(std::move(problems));

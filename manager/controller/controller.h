@@ -55,6 +55,7 @@ class Controller : public platform::PlatformListener, public LoadListener {
   void OnResource(std::shared_ptr<const resource::Resource> resource) override;
   void OnResourceDeleted(const v1::ResourceKey& key) override;
   void OnReplicas(const v1::ResourceKey& key, std::vector<platform::Replica> replicas) override;
+  void OnTrouble(const v1::ResourceKey& key, std::string trouble) override;
   void OnManifestProblems(std::vector<v1::ManifestProblem> problems) override;
   void OnSynced() override;
 
@@ -100,6 +101,7 @@ class Controller : public platform::PlatformListener, public LoadListener {
   bool InvocationDue(const ResourceState& state) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Check(const v1::ScalingDecision& decision, const ResourceState& state) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellIdle(const ResourceState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteWake(const v1::ScalingDecision& decision, ResourceState& state)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish(ResourceState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

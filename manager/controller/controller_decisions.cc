@@ -32,6 +32,7 @@ absl::Status Controller::Apply(const v1::ScalingDecision& decision) {
                        {"from", state->desired},
                        {"to", decision.desired()},
                        {"reason", decision.reason()}});
+  if (decision.desired() < state->desired) TellIdle(*state);
   SetDesired(*state, decision.desired());
   Publish(*state);
   return absl::OkStatus();
@@ -56,6 +57,21 @@ absl::Status Controller::Check(const v1::ScalingDecision& decision,
                                                  state.resource->generation()));
   }
   return absl::OkStatus();
+}
+
+// Which may go first: those with the fewest requests in flight, and of these the youngest.
+void Controller::TellIdle(const ResourceState& state) {
+  std::vector<const ReplicaState*> replicas;
+  for (const ReplicaState& replica : state.replicas) {
+    if (replica.replica.phase != platform::ReplicaPhase::kDraining) replicas.push_back(&replica);
+  }
+  std::sort(replicas.begin(), replicas.end(), [](const ReplicaState* a, const ReplicaState* b) {
+    if (a->in_flight != b->in_flight) return a->in_flight < b->in_flight;
+    return a->replica.start_time > b->replica.start_time;
+  });
+  std::vector<std::string> instances;
+  for (const ReplicaState* replica : replicas) instances.push_back(replica->replica.instance);
+  platform_->PreferRemoval(state.resource->key(), std::move(instances));
 }
 
 void Controller::NoteWake(const v1::ScalingDecision& decision, ResourceState& state) {

@@ -40,6 +40,7 @@ bool Controller::TakeReport(const LoadSource& source, const v1::ReplicaLoad& loa
   replica.reported = load.state();
   if (load.port() != 0) replica.port = load.port();
   replica.concurrency = load.concurrency();
+  replica.in_flight = load.in_flight() + load.parked();
   if (load.has_last_activity()) {
     if (!state.last_invocation.has_value() ||
         FromProto(*state.last_invocation) < FromProto(load.last_activity())) {

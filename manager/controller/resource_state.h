@@ -32,6 +32,8 @@ struct ReplicaState {
   // Kept when the stream breaks.
   int port = 0;
   int concurrency = 0;
+  // As last reported.
+  double in_flight = 0;
   std::optional<std::chrono::steady_clock::time_point> first_report;
   std::optional<StartClock> start;
 };
@@ -40,6 +42,8 @@ struct ResourceState {
   std::shared_ptr<const resource::Resource> resource;
   std::vector<ReplicaState> replicas;
   int desired = 0;
+  // What keeps the platform from making replicas.
+  std::string trouble;
   // The earlier resource that has the same namespace and name, if there is one: this one is not
   // run.
   std::optional<v1::ResourceKey> conflict;

@@ -19,12 +19,14 @@ bool IsFailing(const platform::Replica& replica) {
 }
 
 // None is ready, and none that has not failed before is on its way.
-bool HasFailed(const ReplicaCounts& counts) {
-  return counts.ready == 0 && counts.failing > 0 && counts.failing == counts.existing;
+bool HasFailed(const ResourceState& state, const ReplicaCounts& counts) {
+  if (counts.ready > 0 || counts.failing != counts.existing) return false;
+  return counts.failing > 0 || (state.desired > 0 && !state.trouble.empty());
 }
 
 // What the platform says of a replica that does not come up; empty: nothing.
 std::string TroubleOf(const ResourceState& state) {
+  if (!state.trouble.empty()) return state.trouble;
   for (const ReplicaState& replica : state.replicas) {
     if (IsFailing(replica.replica) && !replica.replica.message.empty()) {
       return replica.replica.message;
@@ -98,7 +100,7 @@ Verdict Progressing(const ResourceState& state, const ReplicaCounts& counts) {
   if (state.conflict.has_value()) {
     return {v1::CONDITION_STATUS_FALSE, "NameConflict", ConflictMessage(*state.conflict)};
   }
-  if (HasFailed(counts)) {
+  if (HasFailed(state, counts)) {
     return {v1::CONDITION_STATUS_FALSE, "ReplicasFailing", TroubleOf(state)};
   }
   if (IsRolling(state)) return moving("RollingOut", "replicas of an older generation are replaced");
@@ -178,14 +180,14 @@ ReplicaCounts CountReplicas(const ResourceState& state) {
 }
 
 v1::AgentPhase AgentPhaseOf(const ResourceState& state, const ReplicaCounts& counts) {
-  if (state.conflict.has_value() || HasFailed(counts)) return v1::AGENT_PHASE_FAILED;
+  if (state.conflict.has_value() || HasFailed(state, counts)) return v1::AGENT_PHASE_FAILED;
   const bool settled = counts.ready == state.desired && counts.existing == state.desired;
   if (settled) return counts.draining == 0 ? v1::AGENT_PHASE_READY : v1::AGENT_PHASE_SCALING;
   return counts.ready == 0 && state.desired > 0 ? v1::AGENT_PHASE_PENDING : v1::AGENT_PHASE_SCALING;
 }
 
 v1::ModelPhase ModelPhaseOf(const ResourceState& state, const ReplicaCounts& counts) {
-  if (state.conflict.has_value() || HasFailed(counts)) return v1::MODEL_PHASE_FAILED;
+  if (state.conflict.has_value() || HasFailed(state, counts)) return v1::MODEL_PHASE_FAILED;
   if (counts.ready > 0 || state.desired == 0) return v1::MODEL_PHASE_READY;
   return counts.existing == 0 ? v1::MODEL_PHASE_PENDING : v1::MODEL_PHASE_LOADING;
 }

@@ -84,6 +84,8 @@ class PlatformListener {
   virtual void OnResourceDeleted(const v1::ResourceKey& key) = 0;
   // All replicas of the key; those that are not named do not exist any more.
   virtual void OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) = 0;
+  // What keeps the platform from making replicas at all ("pods are forbidden: ..."); empty: nothing.
+  virtual void OnTrouble(const v1::ResourceKey& key, std::string trouble) = 0;
   // All manifests that are refused at the moment.
   virtual void OnManifestProblems(std::vector<v1::ManifestProblem> problems) = 0;
   // Once after Start: all resources that are declared, and all replicas that survived from an
@@ -134,6 +136,10 @@ class Platform {
 
   // `desired` >= 0 replicas of the current generation. Unknown keys are ignored.
   virtual void SetReplicas(const v1::ResourceKey& key, int desired) = 0;
+
+  // Which replicas may rather go than others when there are to be fewer, the idlest first; before the
+  // SetReplicas. A platform that chooses by itself need not listen.
+  virtual void PreferRemoval(const v1::ResourceKey&, std::vector<std::string>) {}
 
   // What the replica's sidecar said of itself, after the manager has put it into the registry. It
   // stands in for a kubelet's readiness probe: a roll waits for READY before the old replicas go.

@@ -22,6 +22,10 @@ class FakePlatform : public platform::Platform {
     desired_[resource::ToString(key)] = desired;
     ++calls_;
   }
+  void PreferRemoval(const v1::ResourceKey& key, std::vector<std::string> instances) override {
+    std::lock_guard lock(mutex_);
+    idle_[resource::ToString(key)] = std::move(instances);
+  }
   void OnReplicaState(const v1::ResourceKey&, const std::string& instance,
                       v1::EndpointState state) override {
     std::lock_guard lock(mutex_);
@@ -62,6 +66,12 @@ class FakePlatform : public platform::Platform {
     const auto found = states_.find(instance);
     return found == states_.end() ? v1::ENDPOINT_STATE_UNSPECIFIED : found->second;
   }
+  // Which were preferred last, when replicas were to go.
+  std::vector<std::string> idle(const std::string& name) const {
+    std::lock_guard lock(mutex_);
+    const auto found = idle_.find(name);
+    return found == idle_.end() ? std::vector<std::string>() : found->second;
+  }
   // All that were to be written, in order.
   std::vector<platform::Status> statuses(const std::string& name) const {
     std::lock_guard lock(mutex_);
@@ -78,6 +88,7 @@ class FakePlatform : public platform::Platform {
   std::map<std::string, int> desired_;
   std::map<std::string, v1::EndpointState> states_;
   std::map<std::string, std::vector<platform::Status>> statuses_;
+  std::map<std::string, std::vector<std::string>> idle_;
   std::vector<std::string> confirmed_;
   int calls_ = 0;
 };

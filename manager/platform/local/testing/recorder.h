@@ -20,6 +20,7 @@ class Recorder : public PlatformListener {
   void OnResource(std::shared_ptr<const resource::Resource> resource) override;
   void OnResourceDeleted(const v1::ResourceKey& key) override;
   void OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) override;
+  void OnTrouble(const v1::ResourceKey&, std::string) override {}
   void OnManifestProblems(std::vector<v1::ManifestProblem> problems) override;
   void OnSynced() override;
 
