@@ -8,12 +8,15 @@
 #include "common/log/log.h"
 #include "common/metrics/registry.h"
 #include "manager/manager.h"
+#include "manager/platform/kubernetes/flags.h"
+#include "manager/platform/kubernetes/kubernetes_platform.h"
 #include "manager/platform/local/flags.h"
 #include "manager/platform/local/local_platform.h"
 
 namespace {
 
 using krypton::manager::ManagerSettings;
+using krypton::platform::KubernetesSettings;
 using krypton::platform::LocalSettings;
 
 void AddFlags(krypton::config::Flags& flags, ManagerSettings* settings) {
@@ -39,12 +42,32 @@ void SetProxyFlags(const krypton::rpc::TlsSettings& tls, LocalSettings& local) {
   local.proxy_flags = {"--tls-cert", tls.cert, "--tls-key", tls.key, "--tls-ca", tls.ca};
 }
 
+// Called once it is known where the manager's gRPC server is.
+krypton::manager::PlatformFactory ChoosePlatform(const std::string& name, LocalSettings local,
+                                                 KubernetesSettings kubernetes,
+                                                 krypton::metrics::Registry& metrics) {
+  if (name == "kubernetes") {
+    kubernetes.objects.gateway_url = local.gateway_url;
+    return [kubernetes, &metrics](const krypton::config::HostPort& manager_address) mutable {
+      if (kubernetes.advertise_address.empty()) {
+        kubernetes.advertise_address = krypton::config::ToString(manager_address);
+      }
+      return krypton::platform::NewKubernetesPlatform(kubernetes, metrics);
+    };
+  }
+  return [local](const krypton::config::HostPort& manager_address) mutable {
+    local.manager_address = krypton::config::ToString(manager_address);
+    return krypton::platform::NewLocalPlatform(local);
+  };
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   ManagerSettings settings;
   LocalSettings local;
   local.state_dir = "/var/lib/krypton";
+  KubernetesSettings kubernetes;
   krypton::log::LogSettings log_settings;
   log_settings.component = "manager";
   std::string platform = "local";
@@ -52,9 +75,10 @@ int main(int argc, char** argv) {
   krypton::config::Flags flags("krypton-manager",
                                "Holds the registry of agents and models, runs their replicas and "
                                "scales them.");
-  flags.AddChoice(&platform, "platform", {"local"}, "what runs the replicas");
+  flags.AddChoice(&platform, "platform", {"local", "kubernetes"}, "what runs the replicas");
   AddFlags(flags, &settings);
   krypton::platform::AddLocalFlags(flags, &local);
+  krypton::platform::AddKubernetesFlags(flags, &kubernetes);
   krypton::log::AddFlags(flags, &log_settings);
   if (const std::optional<int> exit_code = flags.Parse(argc, argv)) return *exit_code;
 
@@ -62,13 +86,8 @@ int main(int argc, char** argv) {
   auto metrics = std::make_shared<krypton::metrics::Registry>("manager");
   settings.gateway_url = local.gateway_url;
   SetProxyFlags(settings.tls, local);
-  krypton::manager::Manager manager(
-      settings,
-      [&local](const krypton::config::HostPort& manager_address) {
-        local.manager_address = krypton::config::ToString(manager_address);
-        return krypton::platform::NewLocalPlatform(local);
-      },
-      metrics);
+  krypton::manager::Manager manager(settings, ChoosePlatform(platform, local, kubernetes, *metrics),
+                                    metrics);
   return process.Run(
       [&] {
         const absl::Status logging = krypton::log::Init(log_settings);

@@ -24,7 +24,8 @@ void Announcer::Scaled(const Declared& declared, int from, int to) {
 
 void Announcer::Restored(const Declared& declared, const std::string& what, bool deleted) {
   Emit(declared, EventType::kNormal, "Restored", "Restore",
-       absl::StrCat(what, deleted ? " was deleted, and is made again" : " was changed, and is put right"));
+       absl::StrCat(
+           what, deleted ? " was deleted, and is made again" : " was changed, and is put right"));
 }
 
 void Announcer::Refused(const Declared& declared, const std::string& reason,

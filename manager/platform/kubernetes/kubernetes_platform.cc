@@ -116,11 +116,12 @@ KubernetesPlatform::KubernetesPlatform(KubernetesSettings settings, const kube::
       reconciler_(ReconcilerSettingsOf(settings_), writer_, view_, authority_, announcer_,
                   [this](const v1::ResourceKey& key) { teller_->Changed(key); }),
       status_writer_(status_client_, view_),
-      workers_("resource", settings_.workers, queue_,
-               [this](const std::string& key) { return reconciler_.Reconcile(key); }, metrics),
-      status_workers_("status", 2, status_queue_,
-                      [this](const std::string& key) { return status_writer_.Reconcile(key); },
-                      metrics) {}
+      workers_(
+          "resource", settings_.workers, queue_,
+          [this](const std::string& key) { return reconciler_.Reconcile(key); }, metrics),
+      status_workers_(
+          "status", 2, status_queue_,
+          [this](const std::string& key) { return status_writer_.Reconcile(key); }, metrics) {}
 
 KubernetesPlatform::~KubernetesPlatform() { Stop(); }
 
@@ -312,8 +313,8 @@ absl::StatusOr<std::unique_ptr<LogStream>> KubernetesPlatform::ReadLogs(const v1
     if (options.instance.empty() || options.instance == pod->uid) pods.push_back(pod);
   }
   if (pods.empty() && !options.instance.empty()) {
-    return absl::NotFoundError(absl::StrCat(resource::Describe(key), " has no replica ",
-                                            options.instance.substr(0, 80)));
+    return absl::NotFoundError(
+        absl::StrCat(resource::Describe(key), " has no replica ", options.instance.substr(0, 80)));
   }
   if (pods.size() > kMaxLogPods) pods.resize(kMaxLogPods);
   return kube::OpenLogs(reader_, std::move(pods), options);
@@ -349,6 +350,10 @@ absl::StatusOr<std::unique_ptr<Platform>> NewKubernetesPlatform(KubernetesSettin
   settings.lease.name_space = settings.name_space;
   settings.lease.identity = settings.pod_name;
   settings.lease.address = settings.advertise_address;
+  if (settings.objects.tls_server_name.empty()) {
+    const std::string& address = settings.objects.manager_address;
+    settings.objects.tls_server_name = address.substr(0, address.rfind(':'));
+  }
   auto platform = std::make_unique<KubernetesPlatform>(std::move(settings), *config, metrics);
   if (absl::Status status = platform->LoadAuthority(); !status.ok()) return status;
   return std::unique_ptr<Platform>(std::move(platform));

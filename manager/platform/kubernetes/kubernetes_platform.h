@@ -1,6 +1,6 @@
-// Replicas as pods of a cluster: reads Agents and Models from the API server, makes a Deployment and
-// what belongs to it for each that runs, and tells the manager of the pods. Of several managers the
-// one that holds the Lease writes; all read.
+// Replicas as pods of a cluster: reads Agents and Models from the API server, makes a Deployment
+// and what belongs to it for each that runs, and tells the manager of the pods. Of several managers
+// the one that holds the Lease writes; all read.
 //
 // As platform.h says; Stop leaves all replicas running and gives up the leadership.
 #pragma once

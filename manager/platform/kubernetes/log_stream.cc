@@ -23,7 +23,8 @@ class PodLogs : public platform::LogStream {
   PodLogs(Client& client, std::vector<PodPtr> pods, const platform::LogOptions& options)
       : client_(client), options_(options), open_(pods.size()) {
     for (PodPtr& pod : pods) {
-      readers_.emplace_back([this, pod = std::move(pod)](std::stop_token stop) { Read(pod, stop); });
+      readers_.emplace_back(
+          [this, pod = std::move(pod)](std::stop_token stop) { Read(pod, stop); });
     }
     readers_.emplace_back([this](std::stop_token stop) { Notify(stop); });
   }
@@ -60,9 +61,9 @@ void PodLogs::Read(const PodPtr& pod, std::stop_token stop) {
   query.follow = options_.follow;
   query.tail_lines = options_.tail_lines;
   std::string rest;
-  const absl::Status status = client_.ReadLog(
-      {pod->key.namespace_(), pod->name}, query, stop,
-      [&](std::string_view piece) { return Take(pod->uid, piece, &rest, stop); });
+  const absl::Status status =
+      client_.ReadLog({pod->key.namespace_(), pod->name}, query, stop,
+                      [&](std::string_view piece) { return Take(pod->uid, piece, &rest, stop); });
   platform::LogBatch last;
   last.instance = pod->uid;
   if (!rest.empty()) last.lines.push_back(std::move(rest));
@@ -102,7 +103,8 @@ void PodLogs::Push(platform::LogBatch batch, size_t bytes) {
 
 void PodLogs::Notify(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [this] { return ready_ && (!batches_.empty() || open_ == 0); })) {
+  while (
+      changed_.wait(lock, stop, [this] { return ready_ && (!batches_.empty() || open_ == 0); })) {
     const std::function<void()> ready = std::exchange(ready_, nullptr);
     lock.unlock();
     ready();

@@ -23,6 +23,9 @@ using Clock = std::chrono::system_clock;
 
 constexpr char kDeletionCost[] = "controller.kubernetes.io/pod-deletion-cost";
 
+// What was just written is not written again because the watch has not said it yet.
+constexpr std::chrono::seconds kWatchLag{3};
+
 // What it says in kCertificateAnnotation: the authority and the end.
 std::string CertificateText(const CertificateAuthority& authority, Clock::time_point expires) {
   return absl::StrCat(authority.fingerprint(), "/", Clock::to_time_t(expires));
@@ -55,6 +58,7 @@ struct Reconciler::Memory {
   struct Applied {
     std::string intent;
     std::string made;
+    std::chrono::steady_clock::time_point at;
   };
   std::map<ChildKind, Applied> applied;
   // The sidecars' Secret, and the Deployment (as it was then) that does not name it yet.
@@ -76,11 +80,14 @@ class Reconciler::Run {
         memory_(memory) {}
 
   absl::Status All();
-  // When the certificate is due.
+  // When the certificate is due, or the watch must have said what was written.
   std::chrono::nanoseconds again_after() const { return again_after_; }
 
  private:
   ObjectName Name(const std::string& name) const { return {key_.namespace_(), name}; }
+  void AgainAfter(std::chrono::nanoseconds time) {
+    again_after_ = again_after_.count() == 0 ? time : std::min(again_after_, time);
+  }
   absl::Status CheckOwners() const;
   absl::StatusOr<bool> StillDeclared();
   absl::Status Account();
@@ -163,22 +170,30 @@ absl::StatusOr<bool> Reconciler::Run::Ensure(ChildKind kind, const GroupVersionR
                                              json::object intent, const ChildPtr& live) {
   Seal(&intent);
   if (live != nullptr && InSync(kind, intent, *live)) return false;
-  const bool made_before = memory_.applied.contains(kind);
+  const std::string fingerprint = Fingerprint(intent);
+  const auto applied = memory_.applied.find(kind);
+  const bool made_before = applied != memory_.applied.end();
+  const auto now = std::chrono::steady_clock::now();
+  const bool as_before = made_before && applied->second.intent == fingerprint;
+  if (as_before && now - applied->second.at < kWatchLag) {
+    AgainAfter(kWatchLag);
+    return false;
+  }
   const std::string name = FindString(intent, {"metadata", "name"});
   WriteOptions options;
   options.force = live != nullptr || made_before;
   const auto answer = client_.Apply(gvr, Name(name), intent, options);
   if (IsConflict(answer.status()) && !options.force) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(ToString(gvr), " \"", name, "\" is there and belongs to somebody else: ",
-                     std::string(answer.status().message())));
+    return absl::AlreadyExistsError(absl::StrCat(
+        ToString(gvr), " \"", name,
+        "\" is there and belongs to somebody else: ", std::string(answer.status().message())));
   }
   if (!answer.ok()) return answer.status();
-  if (made_before && memory_.applied[kind].intent == Fingerprint(intent)) {
+  if (as_before) {
     reconciler_.announcer_.Restored(*view_.declared, absl::StrCat(ToString(gvr), "/", name),
                                     live == nullptr);
   }
-  memory_.applied[kind] = {Fingerprint(intent), Fingerprint(Project(intent, *answer))};
+  memory_.applied[kind] = {fingerprint, Fingerprint(Project(intent, *answer)), now};
   return true;
 }
 
@@ -193,16 +208,18 @@ absl::Status Reconciler::Run::Remove(const GroupVersionResource& gvr, const Chil
 // Made, not applied: an account of this name that somebody has made before is used as it is.
 absl::Status Reconciler::Run::Account() {
   if (!HasOwnAccount(resource_)) return Remove(ServiceAccounts(), view_.account);
-  const json::object intent = ServiceAccountFor(resource_);
+  json::object intent = ServiceAccountFor(resource_);
   if (view_.account != nullptr) {
-    return Ensure(ChildKind::kAccount, ServiceAccounts(), intent, view_.account).status();
+    return Ensure(ChildKind::kAccount, ServiceAccounts(), std::move(intent), view_.account)
+        .status();
   }
+  Seal(&intent);
   const auto made = client_.Create(ServiceAccounts(), key_.namespace_(), intent);
   return absl::IsAlreadyExists(made.status()) ? absl::OkStatus() : made.status();
 }
 
-// It cannot be read, so the Deployment says what is known of it: its uid as an owner, which goes when
-// it is deleted, and how long its certificate counts.
+// It cannot be read, so the Deployment says what is known of it: its uid as an owner, which goes
+// when it is deleted, and how long its certificate counts.
 absl::Status Reconciler::Run::Secret() {
   const ChildPtr& deployment = view_.deployment;
   const auto renew_before = reconciler_.settings_.certificate_lifetime / 3;
@@ -210,13 +227,14 @@ absl::Status Reconciler::Run::Secret() {
     memory_.secret_uid = deployment->secret_uid;
     memory_.certificate = deployment->certificate;
   } else {
-    const std::string now_for = deployment == nullptr ? "" : Fingerprint(json::value(json::string(deployment->live)));
+    const std::string now_for =
+        deployment == nullptr ? "" : Fingerprint(json::value(json::string(deployment->live)));
     if (memory_.written_for != now_for) memory_.secret_uid.clear();
     memory_.written_for = now_for;
   }
   const auto left = TimeLeft(memory_.certificate, *authority_);
   if (!memory_.secret_uid.empty() && left.has_value() && *left > renew_before) {
-    again_after_ = *left - renew_before + std::chrono::seconds(1);
+    AgainAfter(*left - renew_before + std::chrono::seconds(1));
     return absl::OkStatus();
   }
   const auto certificate =
@@ -228,7 +246,7 @@ absl::Status Reconciler::Run::Secret() {
   if (!answer.ok()) return answer.status();
   memory_.secret_uid = FindString(answer->as_object(), {"metadata", "uid"});
   memory_.certificate = CertificateText(*authority_, certificate->expires);
-  again_after_ = reconciler_.settings_.certificate_lifetime - renew_before;
+  AgainAfter(reconciler_.settings_.certificate_lifetime - renew_before);
   return absl::OkStatus();
 }
 
@@ -242,10 +260,9 @@ absl::Status Reconciler::Run::MarkIdlePods(int count) {
       {"metadata", json::object{{"annotations", json::object{{kDeletionCost, "-100"}}}}}};
   for (const std::string& uid : view_.idle) {
     if (count <= 0) break;
-    const auto found =
-        std::find_if(view_.pods.begin(), view_.pods.end(), [&](const auto& item) {
-          return item.second->uid == uid && !item.second->deleting;
-        });
+    const auto found = std::find_if(view_.pods.begin(), view_.pods.end(), [&](const auto& item) {
+      return item.second->uid == uid && !item.second->deleting;
+    });
     if (found == view_.pods.end()) continue;
     --count;
     const auto status =
@@ -270,7 +287,8 @@ absl::Status Reconciler::Run::Deployment() {
       Ensure(ChildKind::kDeployment, Deployments(),
              DeploymentFor(resource_, reconciler_.settings_.objects, parts), view_.deployment);
   if (!written.ok()) return written.status();
-  if (*written && desired != before) reconciler_.announcer_.Scaled(*view_.declared, before, desired);
+  if (*written && desired != before)
+    reconciler_.announcer_.Scaled(*view_.declared, before, desired);
   return absl::OkStatus();
 }
 

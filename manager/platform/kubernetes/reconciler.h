@@ -1,6 +1,6 @@
-// Makes the cluster hold what a resource needs: ServiceAccount, Secret, Service, Deployment, each by
-// server-side apply, and only when it is missing or differs in what Krypton owns of it. Level-based:
-// a call looks at the whole of one resource, and may be repeated.
+// Makes the cluster hold what a resource needs: ServiceAccount, Secret, Service, Deployment, each
+// by server-side apply, and only when it is missing or differs in what Krypton owns of it.
+// Level-based: a call looks at the whole of one resource, and may be repeated.
 //
 // What has never run has none of it; from its first replica on, all of it stays until the resource
 // goes, and then goes by its owner references. Any thread, never twice at once for one key.

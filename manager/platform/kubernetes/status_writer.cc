@@ -22,9 +22,8 @@ ReconcileResult StatusWriter::Reconcile(const std::string& queue_key) {
   WriteOptions options;
   options.subresource = "status";
   options.field_manager = "krypton-status";
-  const auto written =
-      client_.Apply(CustomResource(key->kind()), {key->namespace_(), key->name()},
-                    StatusObject(declared, status), options);
+  const auto written = client_.Apply(CustomResource(key->kind()), {key->namespace_(), key->name()},
+                                     StatusObject(declared, status), options);
   // It is gone, or another one has the name.
   if (absl::IsNotFound(written.status()) || IsConflict(written.status())) return {};
   return {written.status(), std::nullopt};

@@ -91,8 +91,7 @@ void Teller::Tell(const v1::ResourceKey& key) {
   const bool exists = view.has_value() && view->exists() && view->resource != nullptr;
   auto found = told_.find(key);
   // Another one of the same name is not the one that was told.
-  if (found != told_.end() &&
-      (!exists || found->second.declared->uid != view->declared->uid)) {
+  if (found != told_.end() && (!exists || found->second.declared->uid != view->declared->uid)) {
     told_.erase(found);
     listener_.OnResourceDeleted(key);
     found = told_.end();
@@ -105,9 +104,8 @@ void Teller::Tell(const v1::ResourceKey& key) {
 }
 
 void Teller::TellResource(const v1::ResourceKey&, const ResourceView& view, Told& told) {
-  const bool same =
-      told.declared != nullptr && SameButStatus(*told.declared, *view.declared) &&
-      (leads_ || SameStatus(told.declared->status, view.declared->status));
+  const bool same = told.declared != nullptr && SameButStatus(*told.declared, *view.declared) &&
+                    (leads_ || SameStatus(told.declared->status, view.declared->status));
   told.declared = view.declared;
   // While a spec is refused, its last good version goes on.
   if (same || (view.declared->resource == nullptr && told.resource == view.resource)) return;

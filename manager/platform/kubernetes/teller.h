@@ -1,6 +1,6 @@
-// Tells the manager what the cluster holds, on one thread, one thing at a time: of each resource that
-// changed what is different from what was told last. Level-based: a resource that changes often is
-// looked at once.
+// Tells the manager what the cluster holds, on one thread, one thing at a time: of each resource
+// that changed what is different from what was told last. Level-based: a resource that changes
+// often is looked at once.
 #pragma once
 
 #include <condition_variable>
