@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <atomic>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "manager/controller/scaling_service.h"
 #include "manager/leadership.h"
 #include "manager/load/load_service.h"
+#include "manager/load/reporter_authenticator.h"
 #include "manager/registry/registry_service.h"
 #include "manager/registry/store.h"
 #include "manager/scaler/scaler_host.h"
@@ -39,6 +41,24 @@ absl::Status Check(const ManagerSettings& settings) {
   }
   return absl::OkStatus();
 }
+
+// Stands for the platform's authenticator until there is a platform.
+class PlatformsAuthenticator : public ReporterAuthenticator {
+ public:
+  void Set(platform::Platform& platform) {
+    authenticator_ = platform.authenticator();
+    known_ = true;
+  }
+  void Authenticate(ReporterClaim claim, Done done) override {
+    if (!known_) return done(absl::UnavailableError("the manager is starting"));
+    if (authenticator_ == nullptr) return done(absl::OkStatus());
+    authenticator_->Authenticate(std::move(claim), std::move(done));
+  }
+
+ private:
+  ReporterAuthenticator* authenticator_ = nullptr;
+  std::atomic<bool> known_ = false;
+};
 
 }  // namespace
 
@@ -65,6 +85,7 @@ struct Manager::Parts {
   std::optional<scaler::ScalerHost> scaler;
   std::unique_ptr<platform::Platform> platform;
   std::optional<RegistryServiceImpl> registry_service;
+  PlatformsAuthenticator authenticator;
   std::optional<LoadServiceImpl> load_service;
   std::optional<ScalingServiceImpl> scaling_service;
   std::optional<ManagerServiceImpl> manager_service;
@@ -99,7 +120,9 @@ void Manager::Parts::MakeServices() {
   std::vector<LoadListener*> listeners = {&*controller};
   if (settings.enable_scaler) listeners.push_back(&scaler->listener());
   registry_service.emplace(RegistryServiceSettings(), store, *metrics);
-  load_service.emplace(LoadSettings(), clock, leadership, listeners, *metrics);
+  LoadSettings load_settings;
+  load_settings.authenticator = &authenticator;
+  load_service.emplace(load_settings, clock, leadership, listeners, *metrics);
   scaling_service.emplace(ScalingServiceSettings(), *controller, leadership);
   manager_service.emplace(ManagerServiceSettings(), *controller);
 }
@@ -142,6 +165,7 @@ absl::Status Manager::Parts::StartPlatform() {
   if (!made.ok()) return made.status();
   platform = *std::move(made);
   controller->SetPlatform(*platform);
+  authenticator.Set(*platform);
   return platform->Start(*controller);
 }
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from kube.mesh import SYSTEM
 
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:krypton-manager"
-# Granted for what the tests do not do: the API server asks for it when OwnerReferencesPermissionEnforcement is on.
-NEVER_ASKED = {("update", "krypton.ai", "agents/finalizers"), ("update", "krypton.ai", "models/finalizers")}
+# Granted for what no request shows: the API server asks for it when OwnerReferencesPermissionEnforcement is on, and
+# when a patch that applies makes the object.
+NEVER_ASKED = {("update", "krypton.ai", "agents/finalizers"), ("update", "krypton.ai", "models/finalizers"),
+               ("create", "apps", "deployments"), ("create", "", "services"), ("create", "", "secrets")}
 
 
 def asked():

@@ -27,6 +27,9 @@
 #include "krypton/v1/registry.pb.h"
 #include "krypton/v1/resource.pb.h"
 
+namespace krypton::manager {
+class ReporterAuthenticator;  // manager/load/reporter_authenticator.h
+}
 namespace krypton::resource {
 class Resource;  // common/resource/resource.h
 }
@@ -84,7 +87,8 @@ class PlatformListener {
   virtual void OnResourceDeleted(const v1::ResourceKey& key) = 0;
   // All replicas of the key; those that are not named do not exist any more.
   virtual void OnReplicas(const v1::ResourceKey& key, std::vector<Replica> replicas) = 0;
-  // What keeps the platform from making replicas at all ("pods are forbidden: ..."); empty: nothing.
+  // What keeps the platform from making replicas at all ("pods are forbidden: ..."); empty:
+  // nothing.
   virtual void OnTrouble(const v1::ResourceKey& key, std::string trouble) = 0;
   // All manifests that are refused at the moment.
   virtual void OnManifestProblems(std::vector<v1::ManifestProblem> problems) = 0;
@@ -137,8 +141,8 @@ class Platform {
   // `desired` >= 0 replicas of the current generation. Unknown keys are ignored.
   virtual void SetReplicas(const v1::ResourceKey& key, int desired) = 0;
 
-  // Which replicas may rather go than others when there are to be fewer, the idlest first; before the
-  // SetReplicas. A platform that chooses by itself need not listen.
+  // Which replicas may rather go than others when there are to be fewer, the idlest first; before
+  // the SetReplicas. A platform that chooses by itself need not listen.
   virtual void PreferRemoval(const v1::ResourceKey&, std::vector<std::string>) {}
 
   // What the replica's sidecar said of itself, after the manager has put it into the registry. It
@@ -157,6 +161,10 @@ class Platform {
   // NOT_FOUND: no such resource or replica.
   virtual absl::StatusOr<std::unique_ptr<LogStream>> ReadLogs(const v1::ResourceKey& key,
                                                               const LogOptions& options) = 0;
+
+  // Who proves that sidecars are of the replicas that they claim; null: whoever reports is
+  // believed. Lives as long as the platform.
+  virtual manager::ReporterAuthenticator* authenticator() { return nullptr; }
 
   // Local: drains and ends all replicas in order, reports them meanwhile, returns when nothing is
   // left. Kubernetes: finishes what is being written, gives up the leadership and returns; replicas

@@ -26,14 +26,10 @@ std::vector<v1::ResourceKey> ClusterView::Keys() const {
   return keys;
 }
 
-PodPtr ClusterView::FindPod(const v1::ResourceKey& key, const std::string& uid) const {
+PodPtr ClusterView::FindPod(const std::string& uid) const {
   std::lock_guard lock(mutex_);
-  const auto found = views_.find(key);
-  if (found == views_.end()) return nullptr;
-  for (const auto& [name, pod] : found->second.pods) {
-    if (pod->uid == uid) return pod;
-  }
-  return nullptr;
+  const auto found = pods_.find(uid);
+  return found == pods_.end() ? nullptr : found->second;
 }
 
 void ClusterView::SetDeclared(const v1::ResourceKey& key, DeclaredPtr declared) {
@@ -61,10 +57,12 @@ void ClusterView::SetPod(const v1::ResourceKey& key, const std::string& name, Po
   ResourceView& view = views_[key];
   if (const auto before = view.pods.find(name); before != view.pods.end()) {
     view.silent.erase(before->second->uid);
+    pods_.erase(before->second->uid);
   }
   if (pod == nullptr) {
     view.pods.erase(name);
   } else {
+    pods_[pod->uid] = pod;
     view.pods[name] = std::move(pod);
   }
   if (view.empty()) views_.erase(key);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "common/resource/key.h"
 #include "manager/platform/kubernetes/objects/child_info.h"
 #include "manager/platform/kubernetes/objects/declared.h"
@@ -63,8 +64,8 @@ class ClusterView {
 
   std::optional<ResourceView> Get(const v1::ResourceKey& key) const;
   std::vector<v1::ResourceKey> Keys() const;
-  // The uid of the pod of this instance; nothing: not there. For ConfirmReplica and logs.
-  PodPtr FindPod(const v1::ResourceKey& key, const std::string& uid) const;
+  // Null: not there.
+  PodPtr FindPod(const std::string& uid) const;
 
   // Null: it is gone.
   void SetDeclared(const v1::ResourceKey& key, DeclaredPtr declared);
@@ -90,6 +91,8 @@ class ClusterView {
   const std::function<std::string(const resource::Resource&)> fingerprint_;
   mutable std::mutex mutex_;
   resource::KeyMap<ResourceView> views_ ABSL_GUARDED_BY(mutex_);
+  // By uid.
+  absl::flat_hash_map<std::string, PodPtr> pods_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace krypton::kube

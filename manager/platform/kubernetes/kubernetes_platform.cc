@@ -25,6 +25,8 @@ constexpr std::chrono::milliseconds kStatusDelay{100};
 constexpr std::chrono::minutes kAuthorityInterval{1};
 // For the last Events of a manager that ends.
 constexpr std::chrono::milliseconds kEventPatience{1000};
+// On the gateways' certificates; the sidecars' say krypton-proxy.
+constexpr char kGatewayName[] = "krypton-gateway";
 // Readers of logs take a thread for each.
 constexpr size_t kMaxLogPods = 32;
 
@@ -93,6 +95,7 @@ KubernetesPlatform::KubernetesPlatform(KubernetesSettings settings, const kube::
       metrics_(metrics),
       lease_client_(config, kube::LeaseClientSettings(settings_.lease), metrics),
       reader_(config, kube::ClientSettings(), metrics),
+      review_client_(config, kube::TokenReviewClientSettings(), metrics),
       elector_(std::make_unique<kube::LeaderElector>(
           lease_client_, settings_.lease,
           kube::LeaderCallbacks{
@@ -109,6 +112,8 @@ KubernetesPlatform::KubernetesPlatform(KubernetesSettings settings, const kube::
         const auto pod = kube::PodTemplate(resource, settings_.objects, token);
         return kube::FindString(pod, {"metadata", "annotations", kube::kTemplateAnnotation});
       }),
+      reviewer_(review_client_, {}, metrics),
+      proof_(reviewer_, {kGatewayName}, [this](const std::string& uid) { return FindPod(uid); }),
       events_(status_client_, {.instance = settings_.pod_name}, metrics),
       announcer_(events_),
       queue_({.name = "resource"}, metrics),
@@ -144,6 +149,7 @@ absl::Status KubernetesPlatform::Start(PlatformListener& listener) {
   to_list_ = static_cast<int>(6 * watches_.size());
   confirmer_.emplace();
   teller_->Start();
+  reviewer_.Start();
   events_.Start();
   workers_.Start();
   status_workers_.Start();
@@ -245,7 +251,7 @@ void KubernetesPlatform::OnStarted(uint64_t term) {
 void KubernetesPlatform::OnStopped() {
   view_.ForgetWishes();
   reconciler_.Forget();
-  teller_->Leadership(false, elector_->term(), "");
+  teller_->Leadership(false, elector_->leader().term, "");
 }
 
 void KubernetesPlatform::OnLeaderChanged(const kube::Leader& leader) {
@@ -259,6 +265,12 @@ void KubernetesPlatform::OnTold(const kube::ResourceView& view) {
   if (view.declared->resource == nullptr) {
     announcer_.Refused(*view.declared, "InvalidSpec", view.declared->problems[0].reason());
   }
+}
+
+std::optional<kube::KnownPod> KubernetesPlatform::FindPod(const std::string& uid) const {
+  const kube::PodPtr pod = view_.FindPod(uid);
+  if (pod == nullptr) return std::nullopt;
+  return kube::KnownPod{pod->key.namespace_(), pod->name, pod->key};
 }
 
 void KubernetesPlatform::CheckAuthority() {
@@ -295,7 +307,7 @@ void KubernetesPlatform::OnStatus(const v1::ResourceKey& key, const Status& stat
 
 void KubernetesPlatform::ConfirmReplica(const v1::ResourceKey& key, const std::string& instance) {
   if (!elector_->IsLeader() || stopped_) return;
-  const kube::PodPtr pod = view_.FindPod(key, instance);
+  const kube::PodPtr pod = view_.FindPod(instance);
   if (pod == nullptr || pod->ip.empty()) return;
   confirmer_->Ask(pod->ip, kube::kProxyPort, [this, key, instance] {
     if (view_.SetSilent(key, instance, true)) teller_->Changed(key);
@@ -330,12 +342,14 @@ void KubernetesPlatform::Stop() {
   elector_->Stop();
   for (const auto& watches : watches_) watches->Stop();
   confirmer_.reset();
+  reviewer_.Stop();
   teller_->Stop();
   reader_.Shutdown();
 }
 
 void KubernetesPlatform::Abort() {
-  for (kube::Client* client : {&writer_, &status_client_, &lease_client_, &reader_}) {
+  for (kube::Client* client :
+       {&writer_, &status_client_, &lease_client_, &review_client_, &reader_}) {
     client->Shutdown();
   }
 }

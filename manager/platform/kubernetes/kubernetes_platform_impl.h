@@ -17,6 +17,8 @@
 #include "manager/platform/kubernetes/client/work_queue.h"
 #include "manager/platform/kubernetes/cluster_view.h"
 #include "manager/platform/kubernetes/confirmer.h"
+#include "manager/platform/kubernetes/proof/reporter_proof.h"
+#include "manager/platform/kubernetes/proof/token_reviewer.h"
 #include "manager/platform/kubernetes/reconciler.h"
 #include "manager/platform/kubernetes/settings.h"
 #include "manager/platform/kubernetes/status_writer.h"
@@ -41,6 +43,7 @@ class KubernetesPlatform : public Platform {
   void ConfirmReplica(const v1::ResourceKey& key, const std::string& instance) override;
   absl::StatusOr<std::unique_ptr<LogStream>> ReadLogs(const v1::ResourceKey& key,
                                                       const LogOptions& options) override;
+  manager::ReporterAuthenticator* authenticator() override { return &proof_; }
   void Stop() override;
   void Abort() override;
 
@@ -58,6 +61,7 @@ class KubernetesPlatform : public Platform {
   void OnStarted(uint64_t term);
   void OnStopped();
   void OnLeaderChanged(const kube::Leader& leader);
+  std::optional<kube::KnownPod> FindPod(const std::string& uid) const;
   // When a resource was told to the manager: what only the leader makes of it.
   void OnTold(const kube::ResourceView& view);
   void CheckAuthority();
@@ -66,6 +70,7 @@ class KubernetesPlatform : public Platform {
   prometheus::Registry& metrics_;
   kube::Client lease_client_;
   kube::Client reader_;
+  kube::Client review_client_;
   std::unique_ptr<kube::LeaderElector> elector_;
   // With the elector as their gate. Status and events wait behind one another, but not before what
   // starts replicas.
@@ -73,6 +78,8 @@ class KubernetesPlatform : public Platform {
   kube::Client status_client_;
   kube::AuthorityFiles authority_;
   kube::ClusterView view_;
+  kube::TokenReviewer reviewer_;
+  kube::ReporterProof proof_;
   kube::EventRecorder events_;
   kube::Announcer announcer_;
   kube::WorkQueue queue_;
