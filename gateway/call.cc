@@ -191,6 +191,7 @@ http::OnHead Call::NoteHead(const http::ResponseHead& head, std::vector<std::str
   drop.push_back("krypton-load");
   drop.push_back(RequestId::kField);  // The answer has it already.
   LearnSession(head);
+  if (model_ != nullptr) model_->OnHead(head);
   if (IsStream(request_, head)) dispatcher_->BecomeStream(ticket_, http::Clock::now());
   NoteFirstByte();
   return http::OnHead::kPass;

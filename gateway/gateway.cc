@@ -22,6 +22,7 @@ http::Task<void> Gateway::Handle(http::Exchange& exchange) {
   // Parse.
   const Route route = ParseRoute(request.target);
   if (GatewaysPassed(request.fields) >= settings_.max_hops) {
+    exchange.AddResponseHeader("x-should-retry", "false");  // OpenAI's SDKs repeat any 5xx.
     co_await exchange.RespondError(http::ErrorCode::kLoopDetected,
                                    "the request has passed more gateways than --max-hops");
     co_return;

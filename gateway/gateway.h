@@ -16,6 +16,7 @@
 #include "common/http/client.h"
 #include "common/http/exchange.h"
 #include "gateway/metrics.h"
+#include "gateway/model_request.h"
 #include "gateway/request_id.h"
 #include "gateway/route.h"
 #include "gateway/route_table.h"
@@ -26,8 +27,9 @@ namespace krypton::gateway {
 class Gateway {
  public:
   struct Settings {
-    int max_hops = 16;                  // --max-hops
-    size_t model_scan_bytes = 1 << 20;  // --model-scan-bytes
+    int max_hops = 16;                           // --max-hops
+    size_t model_scan_bytes = 1 << 20;           // --model-scan-bytes
+    size_t model_scan_memory_bytes = 256 << 20;  // --model-scan-memory-bytes
     TrustedProxies trusted_proxies;
     // How long a sidecar may park a request of ours, when no other replica could take it. Long
     // against a turn in its queue, short against the start of another replica.
@@ -41,7 +43,8 @@ class Gateway {
         park_text_(std::to_string(settings_.park.count())),
         routes_(routes),
         client_(client),
-        metrics_(metrics) {}
+        metrics_(metrics),
+        scan_budget_(settings_.model_scan_memory_bytes) {}
 
   http::Task<void> Handle(http::Exchange& exchange);
 
@@ -68,6 +71,7 @@ class Gateway {
   RouteTable& routes_;
   http::Client& client_;
   GatewayMetrics& metrics_;
+  ScanBudget scan_budget_;
   // The context of a request to a model that is not known, or not yet.
   const std::shared_ptr<void> unknown_model_ = std::make_shared<int>();
 };

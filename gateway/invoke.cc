@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/resource/key.h"
 #include "common/rpc/status.h"
+#include "gateway/openai/model_scan.h"
+#include "gateway/route.h"
 
 namespace krypton::gateway {
 namespace {
@@ -105,8 +107,10 @@ std::string MessageIn(std::string_view body) {
 
 }  // namespace
 
-absl::StatusOr<http::LocalRequest> ToLocalRequest(const v1::InvokeRequest& request,
-                                                  std::string_view peer) {
+namespace {
+
+// All but target and body.
+absl::StatusOr<http::LocalRequest> Begin(const v1::InvokeRequest& request, std::string_view peer) {
   if (!resource::IsDnsLabel(request.namespace_())) {
     return rpc::InvalidField("namespace", "namespace is no RFC 1123 label");
   }
@@ -126,11 +130,58 @@ absl::StatusOr<http::LocalRequest> ToLocalRequest(const v1::InvokeRequest& reque
   http::LocalRequest local;
   local.method = request.method();
   if (local.method.empty()) local.method = request.body().empty() ? "GET" : "POST";
-  local.target = absl::StrCat("/v1/agents/", request.namespace_(), "/", request.name(), path);
   local.host = "localhost";
-  local.body = request.body();
   local.peer = PeerAddress(peer);
   if (absl::Status status = TakeFields(request, local); !status.ok()) return status;
+  return local;
+}
+
+// The body with a first member that names the model. Requires: it is a JSON object.
+std::string WithModel(std::string_view body, const std::string& id) {
+  const size_t inside = body.find('{') + 1;
+  const size_t next = body.find_first_not_of(" \t\r\n", inside);
+  const char* const comma = body[next] == '}' ? "" : ",";
+  return absl::StrCat(std::string(body.substr(0, inside)), "\"model\":\"", id, "\"", comma,
+                      std::string(body.substr(inside)));
+}
+
+}  // namespace
+
+absl::StatusOr<http::LocalRequest> ToLocalRequest(const v1::InvokeRequest& request,
+                                                  std::string_view peer) {
+  absl::StatusOr<http::LocalRequest> local = Begin(request, peer);
+  if (!local.ok()) return local;
+  local->target =
+      absl::StrCat("/v1/agents/", request.namespace_(), "/", request.name(), request.path());
+  local->body = request.body();
+  return local;
+}
+
+absl::StatusOr<http::LocalRequest> ToModelRequest(const v1::InvokeRequest& request,
+                                                  std::string_view peer, const ModelTable& models) {
+  absl::StatusOr<http::LocalRequest> local = Begin(request, peer);
+  if (!local.ok()) return local;
+  local->method = request.method().empty() ? "POST" : request.method();
+  local->target = request.path().empty() ? "/v1/chat/completions" : request.path();
+  if (ParseRoute(local->target).kind != RouteKind::kModelCall) {
+    return rpc::InvalidField("path",
+                             "a model is called by /v1/chat/completions, /v1/completions, "
+                             "/v1/embeddings or /v1/responses");
+  }
+  const std::string id = request.namespace_() + "/" + request.name();
+  ModelScan scan(ModelScan::Extent::kWhole);
+  scan.Feed(request.body());
+  if (scan.End() == ModelScan::State::kFound) {
+    const ModelRoutePtr named = models.Find(scan.model());
+    if (named == nullptr || resource::ToString(named->entry->key()) != id) {
+      return rpc::InvalidField("body", "the body names another model than the request");
+    }
+    local->body = request.body();
+  } else if (scan.names_none()) {
+    local->body = WithModel(request.body(), id);
+  } else {
+    return rpc::InvalidField("body", scan.problem());
+  }
   return local;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/http/local_call.h"
 #include "common/http/message.h"
+#include "gateway/model_table.h"
 #include "krypton/v1/gateway.pb.h"
 
 namespace krypton::gateway {
@@ -18,6 +19,11 @@ namespace krypton::gateway {
 // everything is checked here, since it is written out as it is. `peer`: gRPC's form of the address.
 absl::StatusOr<http::LocalRequest> ToLocalRequest(const v1::InvokeRequest& request,
                                                   std::string_view peer);
+// Likewise of a model, which the request's namespace and name are known to name. The path is one of
+// OpenAI's routes, empty: chat. A body that names no model is made to name this one; one that names
+// another is refused.
+absl::StatusOr<http::LocalRequest> ToModelRequest(const v1::InvokeRequest& request,
+                                                  std::string_view peer, const ModelTable& models);
 
 // The code of the mesh's own error, or empty: the agent's answer.
 std::string_view MeshError(const http::ResponseHead& head);

@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
             "how long a call waits for a replica where spec.startupTimeout is not set");
   flags.Add(&settings.model_scan_bytes, "model-scan-bytes",
             "how far into a body the key \"model\" is looked for");
+  flags.Add(&settings.model_scan_memory_bytes, "model-scan-memory-bytes",
+            "what all requests may hold of bodies that name their model late");
   flags.Add(&settings.max_hops, "max-hops", "gateways that a call may pass");
   flags.Add(&settings.trusted_proxies, "trusted-proxies",
             "peers whose X-Forwarded-* fields are believed", "CIDR,...");

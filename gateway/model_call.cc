@@ -7,8 +7,40 @@
 namespace krypton::gateway {
 namespace {
 
-double SecondsSince(http::TimePoint from) {
-  return std::chrono::duration<double>(http::Clock::now() - from).count();
+double SecondsBetween(http::TimePoint from, http::TimePoint to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// The Responses API says usage without being asked; embeddings are no stream.
+bool StreamsOnRequest(std::string_view path) {
+  return path == "/v1/chat/completions" || path == "/v1/completions";
+}
+
+bool IsJson(const http::ResponseHead& head) {
+  constexpr std::string_view kJson = "application/json";
+  return http::EqualsIgnoreCase(head.fields.Get("content-type").substr(0, kJson.size()), kJson);
+}
+
+bool IsPlain(const http::ResponseHead& head) {
+  const std::string_view coding = head.fields.Get("content-encoding");
+  return coding.empty() || http::EqualsIgnoreCase(coding, "identity");
+}
+
+http::Error BreakError(http::ForwardEnd why) {
+  switch (why) {
+    case http::ForwardEnd::kTimedOut:
+      return {.code = http::ErrorCode::kAgentTimeout,
+              .message = "the stream was not complete within spec.timeout",
+              .param = {}};
+    case http::ForwardEnd::kShutDown:
+      return {.code = http::ErrorCode::kShuttingDown,
+              .message = "the gateway is shutting down",
+              .param = {}};
+    default:
+      return {.code = http::ErrorCode::kAgentUnreachable,
+              .message = "the replica broke the stream",
+              .param = {}};
+  }
 }
 
 }  // namespace
@@ -20,9 +52,67 @@ std::optional<bool> MayAskAgain(const http::Error& error, bool delivered) {
   return !delivered && error.code != http::ErrorCode::kLoopDetected;
 }
 
+ModelCall::ModelCall(http::Exchange& exchange, const Route& route, const ModelRoute& model)
+    : exchange_(exchange),
+      model_(model),
+      wants_usage_(model.entry->model().spec().usage() == v1::MODEL_USAGE_ALWAYS &&
+                   StreamsOnRequest(route.rest)) {}
+
 void ModelCall::Prepare(http::ForwardPlan& plan) {
   // Usage is read from the answer, and a stream that breaks ends with an event: both need it plain.
   plan.set_fields.push_back({"accept-encoding", "identity"});
+  plan.on_answer_body = [this](http::IoVecs& pieces, bool last) { OnAnswerBody(pieces, last); };
+  plan.on_break = [this](http::ForwardEnd why) { return OnBreak(why); };
+  if (wants_usage_) PrepareSplice(plan);
+}
+
+void ModelCall::PrepareSplice(http::ForwardPlan& plan) {
+  if (exchange_.body_complete()) {
+    const std::string_view body = exchange_.held_body();
+    if (!spliced_) spliced_ = SpliceWhole(body);
+    if (!spliced_) return;
+    plan.request_growth =
+        static_cast<int64_t>(spliced_->size()) - static_cast<int64_t>(body.size());
+    plan.on_request_body = [this](http::IoVecs& pieces, bool, bool) {
+      pieces.Clear();
+      pieces.Add(*spliced_);
+    };
+    return;
+  }
+  const bool has_length = exchange_.request().framing == http::Framing::kLength;
+  const auto fill = has_length ? UsageSplice::Fill::kToGrowth : UsageSplice::Fill::kNone;
+  if (has_length) plan.request_growth = UsageSplice::kGrowth;
+  plan.on_request_body = [this, fill](http::IoVecs& pieces, bool first, bool last) {
+    if (first) splice_.emplace(fill);
+    splice_->Pass(pieces, last);
+  };
+}
+
+void ModelCall::OnHead(const http::ResponseHead& head) {
+  stream_.reset();
+  json_.reset();
+  if (head.status != 200 || !IsPlain(head)) return;
+  if (head.is_event_stream()) {
+    stream_.emplace(HasAskedForUsage() && head.framing != http::Framing::kLength);
+  } else if (IsJson(head)) {
+    json_.emplace();
+  }
+}
+
+void ModelCall::OnAnswerBody(http::IoVecs& pieces, bool last) {
+  if (stream_) return stream_->Pass(pieces, last, exchange_.worker().Now());
+  if (!json_) return;
+  for (size_t i = 0; i < pieces.count() && !json_->done(); ++i) {
+    const iovec& piece = pieces.data()[i];
+    json_->Feed({static_cast<const char*>(piece.iov_base), piece.iov_len});
+  }
+}
+
+std::string ModelCall::OnBreak(http::ForwardEnd why) {
+  if (!stream_) return {};
+  const http::Error error = BreakError(why);
+  model_.dispatcher->metrics().CountError(error.code);
+  return stream_->EndBroken(http::ErrorBody(error));
 }
 
 void ModelCall::AddRetryFields(const http::Error& error, bool delivered) {
@@ -34,10 +124,23 @@ void ModelCall::AddRetryFields(const http::Error& error, bool delivered) {
 }
 
 void ModelCall::Count(int status) const {
-  model_.metrics->CountInvocation(status);
-  model_.metrics->ObserveDuration(
-      SecondsSince(exchange_.started()),
-      metrics::SampledTrace(exchange_.request().fields.Get("traceparent")));
+  ModelMetrics& series = *model_.metrics;
+  series.CountInvocation(status);
+  series.ObserveDuration(SecondsBetween(exchange_.started(), http::Clock::now()),
+                         metrics::SampledTrace(exchange_.request().fields.Get("traceparent")));
+  if (json_ && json_->usage()) series.CountTokens(*json_->usage());
+  if (stream_) CountStream();
+}
+
+void ModelCall::CountStream() const {
+  ModelMetrics& series = *model_.metrics;
+  if (stream_->usage()) series.CountTokens(*stream_->usage());
+  if (stream_->events() == 0) return;
+  series.ObserveFirstToken(SecondsBetween(exchange_.started(), stream_->first_event()));
+  const int64_t tokens = stream_->usage() ? stream_->usage()->completion_tokens : stream_->events();
+  if (tokens < 2 || stream_->events() < 2) return;
+  series.ObservePerToken(SecondsBetween(stream_->first_event(), stream_->last_event()) /
+                         static_cast<double>(tokens - 1));
 }
 
 }  // namespace krypton::gateway

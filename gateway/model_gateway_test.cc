@@ -111,7 +111,11 @@ TEST(ModelGatewayTest, WhatCannotBeReadIsRefusedByItsFields) {
   EXPECT_EQ(form->status, 415);
   const auto get = mesh.NewClient().Get(kChat);
   EXPECT_EQ(get->status, 405);
-  EXPECT_EQ(get->get_header_value("allow"), "POST");
+  EXPECT_EQ(get->get_header_value("allow"), "POST, OPTIONS");
+  const auto options = mesh.NewClient().Options(kChat);
+  EXPECT_EQ(options->status, 204);
+  EXPECT_EQ(options->get_header_value("allow"), "POST, OPTIONS");
+  EXPECT_FALSE(options->has_header("access-control-allow-origin"));
   EXPECT_EQ(mesh.NewClient().Delete("/v1/models/llama")->status, 405);
   EXPECT_EQ(mesh.Post("/v1/audio/speech", kAsk)->status, 404);
 }
@@ -155,6 +159,24 @@ TEST(ModelGatewayTest, AModelBeyondTheScanIsTooLarge) {
   const auto answer = mesh.Post(kChat, body(101));
   EXPECT_EQ(answer->status, 413);
   EXPECT_EQ(ErrorOf(answer), "body_too_large");
+}
+
+TEST(ModelGatewayTest, WhatLateModelsHoldTogetherHasABound) {
+  Gateway::Settings settings;
+  settings.model_scan_memory_bytes = 500'000;
+  Mesh mesh({}, settings);
+  Recorder recorder;
+  mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
+  const auto body = [](size_t before) {
+    return R"({"a":")" + std::string(before, 'x') + R"(","model":"llama"})";
+  };
+  EXPECT_EQ(mesh.Post(kChat, body(400'000))->status, 200);
+  EXPECT_EQ(mesh.Post(kChat, body(400'000))->status, 200);
+  const auto answer = mesh.Post(kChat, body(800'000));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_EQ(answer->get_header_value("x-should-retry"), "true");
+  EXPECT_EQ(mesh.Post(kChat, body(400'000))->status, 200);
 }
 
 TEST(ModelGatewayTest, TheRestOfALongBodyStreamsOnceTheModelIsKnown) {

@@ -20,11 +20,20 @@ http::Error NoSuchModel(std::string_view id) {
           .param = {}};
 }
 
-http::Error WrongMethod(std::string_view method) {
-  return {.code = http::ErrorCode::kBadRequest,
-          .message = std::string(method) + " is not allowed here",
-          .status = 405,
-          .param = {}};
+// OPTIONS is answered (RFC 9110 §9.3.7), without leave for browsers: no page of a stranger may read
+// what the models that its reader can reach say.
+http::Task<void> RefuseMethod(http::Exchange& exchange, std::string_view allowed) {
+  exchange.AddResponseHeader("allow", allowed);
+  const std::string method(exchange.request().method);
+  if (method == "OPTIONS") {
+    co_await exchange.Respond(204, {}, {});
+    co_return;
+  }
+  const http::Error error{.code = http::ErrorCode::kBadRequest,
+                          .message = method + " is not allowed here",
+                          .status = 405,
+                          .param = {}};
+  co_await exchange.RespondError(error);
 }
 
 }  // namespace
@@ -33,14 +42,14 @@ http::Task<void> Gateway::HandleModelCall(http::Exchange& exchange, const Route&
                                           const RequestId& id) {
   exchange.set_context(unknown_model_);
   if (exchange.request().method != "POST") {
-    exchange.AddResponseHeader("allow", "POST");
-    const http::Error error = WrongMethod(exchange.request().method);
-    co_await exchange.RespondError(error);
+    co_await RefuseMethod(exchange, "POST, OPTIONS");
     co_return;
   }
   // Parse.
-  ModelName name = co_await ReadModelName(exchange, settings_.model_scan_bytes);
+  ScanBudget::Lease lease(scan_budget_);
+  ModelName name = co_await ReadModelName(exchange, settings_.model_scan_bytes, lease);
   if (name.error) {
+    if (name.error->Status() == 503) exchange.AddResponseHeader("x-should-retry", "true");
     co_await exchange.RespondError(*std::move(name.error));
     co_return;
   }
@@ -54,7 +63,7 @@ http::Task<void> Gateway::HandleModelCall(http::Exchange& exchange, const Route&
   }
   exchange.set_context(model->metrics);
   // Wait, and forward.
-  ModelCall model_call(exchange, *model);
+  ModelCall model_call(exchange, route, *model);
   Call call(*this, exchange, route, id, model->dispatcher, &model_call);
   co_await call.Run();
   call.Count();
@@ -63,9 +72,7 @@ http::Task<void> Gateway::HandleModelCall(http::Exchange& exchange, const Route&
 http::Task<void> Gateway::AnswerModels(http::Exchange& exchange, const Route& route) {
   const std::string_view method = exchange.request().method;
   if (method != "GET" && method != "HEAD") {
-    exchange.AddResponseHeader("allow", "GET, HEAD");
-    const http::Error error = WrongMethod(method);
-    co_await exchange.RespondError(error);
+    co_await RefuseMethod(exchange, "GET, HEAD, OPTIONS");
     co_return;
   }
   if (!routes_.synced()) co_await AwaitSnapshot(exchange);

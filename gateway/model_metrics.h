@@ -9,8 +9,8 @@
 
 #include "common/metrics/family.h"
 #include "common/metrics/trace.h"
+#include "gateway/openai/usage.h"
 #include "gateway/status_counters.h"
-#include "gateway/usage.h"
 
 namespace krypton::gateway {
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/http/buffer.h"
-#include "gateway/model_scan.h"
+#include "gateway/openai/model_scan.h"
 
 namespace krypton::gateway {
 namespace {
@@ -35,7 +35,13 @@ ModelName ResultOf(const ModelScan& scan, ModelScan::State state) {
   return {.model = scan.model(), .error = std::nullopt};
 }
 
-bool IsAmong(std::string_view value, std::string_view prefix) {
+ModelName NoMemory() {
+  return Fail({.code = http::ErrorCode::kQueueFull,
+               .message = "too many long bodies are held already; let \"model\" come first",
+               .param = {}});
+}
+
+bool BeginsWith(std::string_view value, std::string_view prefix) {
   return http::EqualsIgnoreCase(value.substr(0, prefix.size()), prefix);
 }
 
@@ -45,7 +51,7 @@ std::optional<ModelName> RefuseByFields(const http::Fields& fields) {
   if (!coding.empty() && !http::EqualsIgnoreCase(coding, "identity")) {
     return BadRequest("the body must not be compressed: its model could not be read", 415);
   }
-  if (IsAmong(fields.Get("content-type"), "multipart/")) {
+  if (BeginsWith(fields.Get("content-type"), "multipart/")) {
     return BadRequest("the body must be JSON", 415);
   }
   return std::nullopt;
@@ -62,7 +68,18 @@ http::Task<ModelName> ReadWhole(http::Exchange& exchange) {
 
 }  // namespace
 
-http::Task<ModelName> ReadModelName(http::Exchange& exchange, size_t scan_bytes) {
+bool ScanBudget::Lease::Take(size_t bytes) {
+  const auto wanted = static_cast<int64_t>(bytes);
+  if (budget_.left_.fetch_sub(wanted) < wanted) {
+    budget_.left_ += wanted;
+    return false;
+  }
+  taken_ += wanted;
+  return true;
+}
+
+http::Task<ModelName> ReadModelName(http::Exchange& exchange, size_t scan_bytes,
+                                    ScanBudget::Lease& lease) {
   const http::RequestHead& request = exchange.request();
   if (std::optional<ModelName> refused = RefuseByFields(request.fields)) co_return *refused;
   if (request.framing == http::Framing::kLength &&
@@ -79,6 +96,7 @@ http::Task<ModelName> ReadModelName(http::Exchange& exchange, size_t scan_bytes)
     const ModelScan::State state = piece->empty() ? scan.End() : scan.Feed(piece->substr(0, left));
     if (state != ModelScan::State::kMore) co_return ResultOf(scan, state);
     left -= std::min(left, piece->size());
+    if (scan_bytes - left > kWholeBytes && !lease.Take(piece->size())) co_return NoMemory();
   }
   co_return TooLong(scan_bytes);
 }

@@ -54,6 +54,7 @@ absl::StatusOr<TrustedProxies> Check(const ServerSettings& settings) {
   for (const auto& [flag, value] :
        {std::pair("--max-buffer-per-agent", settings.max_buffer_per_agent),
         std::pair("--model-scan-bytes", settings.model_scan_bytes),
+        std::pair("--model-scan-memory-bytes", settings.model_scan_memory_bytes),
         std::pair("--max-hops", settings.max_hops),
         std::pair("--max-connections", settings.max_connections)}) {
     if (absl::Status status = Positive(flag, value); !status.ok()) return status;
@@ -154,10 +155,12 @@ absl::Status Server::Impl::ReportQueues() {
 absl::Status Server::Impl::ServeTraffic(TrustedProxies trusted_proxies) {
   workers.Start();
   gateway = std::make_unique<Gateway>(
-      Gateway::Settings{.max_hops = settings.max_hops,
-                        .model_scan_bytes = static_cast<size_t>(settings.model_scan_bytes),
-                        .trusted_proxies = std::move(trusted_proxies),
-                        .first_snapshot_patience = settings.default_startup_timeout},
+      Gateway::Settings{
+          .max_hops = settings.max_hops,
+          .model_scan_bytes = static_cast<size_t>(settings.model_scan_bytes),
+          .model_scan_memory_bytes = static_cast<size_t>(settings.model_scan_memory_bytes),
+          .trusted_proxies = std::move(trusted_proxies),
+          .first_snapshot_patience = settings.default_startup_timeout},
       routes, client, metrics);
   http::ServerSettings http_settings{.bind_address = settings.http_bind_address};
   http_settings.limits.max_connections = settings.max_connections;

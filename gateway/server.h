@@ -21,8 +21,9 @@ struct ServerSettings {
   // An entry is a session's name and a replica's, some 200 bytes.
   int max_sessions_per_agent = 8192;
   std::chrono::milliseconds default_startup_timeout{30'000};  // design.md §4, Agent.
-  int model_scan_bytes = 1 << 20;                             // A 413 beyond.
-  int max_hops = 16;                                          // design.md §5, Loops.
+  int model_scan_memory_bytes = 256 << 20;  // 4 KiB for each of --max-connections.
+  int model_scan_bytes = 1 << 20;           // A 413 beyond.
+  int max_hops = 16;                        // design.md §5, Loops.
   std::vector<std::string> trusted_proxies;
   std::chrono::milliseconds drain_delay{5'000};     // design.md §5, Draining.
   std::chrono::milliseconds drain_timeout{25'000};  // conventions.md §9, order of a pod's end.

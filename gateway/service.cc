@@ -48,13 +48,18 @@ absl::Status GetRoute(const RouteTable& routes, const v1::GetRouteRequest& reque
   const v1::ResourceKey key = resource::AgentKey(request.namespace_(), request.name());
   if (request.namespace_().empty()) return rpc::InvalidField("namespace", "namespace is empty");
   if (request.name().empty()) return rpc::InvalidField("name", "name is empty");
-  const DispatcherPtr agent = routes.FindAgent(resource::ToString(key));
-  if (agent == nullptr) {
+  const std::string name = resource::ToString(key);
+  DispatcherPtr found = routes.FindAgent(name);
+  if (const ModelRoutePtr model = routes.models().Find(name);
+      found == nullptr && model != nullptr) {
+    found = model->dispatcher;
+  }
+  if (found == nullptr) {
     return rpc::Error(absl::StatusCode::kNotFound, "AGENT_NOT_FOUND",
                       resource::Describe(key) + " does not exist",
                       {{"agent", resource::ToString(key)}});
   }
-  *response.mutable_route() = agent->Describe();
+  *response.mutable_route() = found->Describe();
   return absl::OkStatus();
 }
 
@@ -74,7 +79,7 @@ class Service::Impl final : public v1::GatewayService::CallbackService {
 
   grpc::ServerWriteReactor<v1::InvokeResponse>* Invoke(grpc::CallbackServerContext* context,
                                                        const v1::InvokeRequest* request) override {
-    auto local = ToLocalRequest(*request, context->peer());
+    auto local = ToHttp(*request, context->peer());
     if (!local.ok()) return new InvokeReactor(local.status());
     const uint32_t turn = next_worker_.fetch_add(1, std::memory_order_relaxed);
     http::Worker& worker = workers_[static_cast<int>(turn % workers_.size())];
@@ -94,6 +99,15 @@ class Service::Impl final : public v1::GatewayService::CallbackService {
   }
 
  private:
+  absl::StatusOr<http::LocalRequest> ToHttp(const v1::InvokeRequest& request,
+                                            const std::string& peer) const {
+    const std::string key = request.namespace_() + "/" + request.name();
+    const bool is_model =
+        routes_.FindAgent(key) == nullptr && routes_.models().Find(key) != nullptr;
+    return is_model ? ToModelRequest(request, peer, routes_.models())
+                    : ToLocalRequest(request, peer);
+  }
+
   const RouteTable& routes_;
   http::Server& traffic_;
   http::Workers& workers_;

@@ -70,6 +70,46 @@ class ServiceTest : public ::testing::Test {
   v1::InvokeRequest request_;
 };
 
+TEST_F(ServiceTest, InvokeCallsModels) {
+  mesh_.RegisterModel({&mesh_.AddReplica(SayInPieces)});
+  request_.set_name("llama");
+  const std::vector<std::pair<std::string, std::string>> bodies = {
+      {R"({"a":1})", R"({"model":"default/llama","a":1})"},
+      {" { } ", R"( {"model":"default/llama" } )"},
+      {R"({"model":"llama"})", R"({"model":"llama"})"},
+  };
+  for (const auto& [body, arrived] : bodies) {
+    request_.set_body(body);
+    const Answer answer = Invoke();
+    EXPECT_TRUE(answer.status.ok()) << answer.status;
+    EXPECT_EQ(answer.data, "one " + arrived);
+  }
+  request_.set_body(R"({"model":"other"})");
+  EXPECT_TRUE(absl::IsInvalidArgument(Invoke().status));
+  request_.set_body("no JSON");
+  EXPECT_TRUE(absl::IsInvalidArgument(Invoke().status));
+  request_.set_body("{}");
+  request_.set_path("/metrics");
+  EXPECT_TRUE(absl::IsInvalidArgument(Invoke().status));
+}
+
+TEST_F(ServiceTest, ModelsAreAmongTheRoutes) {
+  mesh_.Register({});
+  mesh_.RegisterModel({&mesh_.AddReplica(SayInPieces)});
+  grpc::ClientContext context;
+  v1::GetRouteRequest one;
+  one.set_namespace_("default");
+  one.set_name("llama");
+  v1::GetRouteResponse route;
+  ASSERT_TRUE(stub_->GetRoute(&context, one, &route).ok());
+  EXPECT_EQ(route.route().key().kind(), v1::RESOURCE_KIND_MODEL);
+  EXPECT_EQ(route.route().endpoints_size(), 1);
+  grpc::ClientContext list_context;
+  v1::ListRoutesResponse all;
+  ASSERT_TRUE(stub_->ListRoutes(&list_context, {}, &all).ok());
+  EXPECT_EQ(all.items_size(), 2);
+}
+
 TEST_F(ServiceTest, InvokeStreamsTheAnswer) {
   mesh_.Register({&mesh_.AddReplica(SayInPieces)});
   request_.set_body(std::string(150'000, 'b'));

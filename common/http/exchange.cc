@@ -111,6 +111,7 @@ Task<absl::StatusOr<std::string_view>> Exchange::HoldBody(size_t max_bytes) {
   co_return std::string_view(state.held);
 }
 
+std::string_view Exchange::held_body() const { return core_.state->held; }
 bool Exchange::body_complete() const { return core_.state->body.done(); }
 const Fields& Exchange::trailers() const { return core_.state->body.trailers(); }
 Error Exchange::BodyError() const { return core_.state->body_error; }

@@ -65,6 +65,8 @@ class Exchange {
   // The whole body, held for what follows: Forward sends it again from its start.
   // kResourceExhausted when it is longer than `max_bytes`.
   Task<absl::StatusOr<std::string_view>> HoldBody(size_t max_bytes);
+  // What these two hold; empty when it was more than they may.
+  std::string_view held_body() const;
   bool body_complete() const;
   // After its end: the trailers (chunked only).
   const Fields& trailers() const;

@@ -43,6 +43,7 @@ Forwarding::Forwarding(Exchange& exchange, Client& client, const ForwardPlan& pl
       deadline_(plan.deadline),
       stream_idle_timeout_(plan.stream_idle_timeout),
       on_stream_bytes_(plan.on_stream_bytes),
+      on_answer_body_(plan.on_answer_body),
       limits_{client.settings().max_head_bytes, client.settings().max_head_bytes,
               client.settings().max_fields},
       pump_done_(core_.worker()) {
@@ -159,6 +160,7 @@ Task<bool> Forwarding::SendRequest() {
     End(ForwardEnd::kBadRequestBody);
     co_return false;
   }
+  if (plan_.on_request_body) plan_.on_request_body(pieces, /*first=*/true, state_.body.done());
   char size[kMaxChunkHeader];
   std::string end_of_body;
   IoVecs vecs;
@@ -211,6 +213,7 @@ Task<void> Forwarding::PumpRequest() {
     }
     IoVecs pieces;
     if (!core_.TakeBody(pieces)) break;
+    if (plan_.on_request_body) plan_.on_request_body(pieces, /*first=*/false, state_.body.done());
     if (pieces.empty() && !state_.body.done()) continue;
     good = co_await SendPieces(pieces);
     core_.in.ReleaseIfEmpty();

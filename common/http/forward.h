@@ -17,6 +17,9 @@
 
 namespace krypton::http {
 
+class IoVecs;
+enum class ForwardEnd : uint8_t;
+
 // What the hook makes of an answer's head.
 enum class OnHead {
   kPass,    // Send it to the client.
@@ -63,6 +66,19 @@ struct ForwardPlan {
   // after the handler has returned, and calls what `detach` gave when the stream has ended, just
   // before Settings::on_end; Exchange::request() is empty by then. on_stream_bytes goes on.
   std::function<std::function<void()>()> detach;
+
+  // The next pieces of the request's body, before they go to the endpoint: what is left in them
+  // goes instead, no more of them than before. `first`: an attempt begins, with the body's
+  // beginning. `last`: the body ends.
+  std::function<void(IoVecs& pieces, bool first, bool last)> on_request_body;
+  // What on_request_body adds, in all, to a body with a Content-Length.
+  int64_t request_growth = 0;
+  // Likewise of the answer's body, on its way to the client; it keeps a Content-Length.
+  std::function<void(IoVecs& pieces, bool last)> on_answer_body;
+  // An answer without a Content-Length breaks off, for this reason (kBroke, kTimedOut, kShutDown):
+  // ends with what this returns, in good order, and its connection after it. Empty: as without it.
+  // Such an answer is not detached.
+  std::function<std::string(ForwardEnd)> on_break;
 };
 
 enum class ForwardEnd : uint8_t {
@@ -74,7 +90,7 @@ enum class ForwardEnd : uint8_t {
   kClientGone,      // The client went away; the endpoint's connection was closed at once.
   kBadRequestBody,  // The client's body is broken or too slow; no head was sent. See BodyError().
   kAborted,         // After the head: the endpoint broke, or the deadline passed. The client's
-                    // connection was closed without finishing the answer.
+                    // connection was closed without finishing the answer (but see on_break).
   kShutDown,        // Ended by a drain before a head was sent.
   kDetached,        // ForwardPlan::detach was called: the caller owes the client nothing.
 };

@@ -138,6 +138,10 @@ Task<void> Forwarding::PassAnswer() {
     co_return;
   }
   passed = passed && co_await PassBody();
+  if (!passed && plan_.on_break) {
+    const bool said = co_await SayBreak();
+    if (said) co_return;
+  }
   FinishAnswer(passed);
 }
 
@@ -162,8 +166,8 @@ void Forwarding::FinishAnswer(bool passed) {
 }
 
 bool Forwarding::MayDetach() const {
-  return plan_.detach && upstream_->head.is_event_stream() && !answer_.done() && !pumping_ &&
-         state_.body.done();
+  return plan_.detach && !plan_.on_break && upstream_->head.is_event_stream() && !answer_.done() &&
+         !pumping_ && state_.body.done();
 }
 
 void Forwarding::Detach() {
@@ -207,6 +211,7 @@ Task<bool> Forwarding::PassHead() {
 Task<bool> Forwarding::PassPieces(std::string_view before) {
   IoVecs pieces;
   const bool good = GatherAnswer(pieces);
+  if (on_answer_body_) on_answer_body_(pieces, answer_.done());
   const uint64_t bytes = pieces.bytes();
   char size[kMaxChunkHeader];
   std::string last;
@@ -221,6 +226,11 @@ Task<bool> Forwarding::PassPieces(std::string_view before) {
     vecs.Add(last.append("\r\n"));
   }
   state_.bytes_sent += bytes;
+  if (vecs.empty()) {
+    upstream_->in.ReleaseIfEmpty();
+    if (!good) End(ForwardEnd::kBroke);
+    co_return good;
+  }
   std::optional<bool> sent = core_.TrySend(vecs);
   if (!sent) sent = co_await core_.Send(vecs);
   upstream_->in.ReleaseIfEmpty();
@@ -260,6 +270,29 @@ Task<bool> Forwarding::EndStream() {
   const bool sent = co_await core_.Send(vecs);
   if (upstream_->head.framing == Framing::kLength) core_.abort = true;
   co_return sent;
+}
+
+// Ends an answer that has broken off by what the plan has to say of it. False: nothing was said.
+Task<bool> Forwarding::SayBreak() {
+  const bool ends_by_length = upstream_->head.framing == Framing::kLength;
+  if (ends_by_length || state_.cancelled == Cancelled::kClientGone) co_return false;
+  const bool by_us = result_.end == ForwardEnd::kAborted;
+  const std::string words = plan_.on_break(by_us ? ForwardEnd::kShutDown : result_.end);
+  if (words.empty()) co_return false;
+  char size[kMaxChunkHeader];
+  IoVecs vecs;
+  if (state_.chunked_answer) vecs.Add(ChunkHeader(size, words.size()));
+  vecs.Add(words);
+  if (state_.chunked_answer) vecs.Add("\r\n");
+  if (state_.chunked_answer) vecs.Add(kLastChunk);
+  state_.bytes_sent += words.size();
+  const bool sent = co_await core_.Send(vecs);
+  if (!sent) co_return false;
+  End(ForwardEnd::kAborted);
+  core_.close_after = true;
+  core_.abort = false;
+  state_.finished = true;
+  co_return true;
 }
 
 Task<void> Forwarding::PassUpgrade() {

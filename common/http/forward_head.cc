@@ -117,7 +117,8 @@ void AppendRequestConnection(std::string& out, const RequestHead& head) {
 
 bool IsSafe(std::string_view method) { return method == "GET" || method == "HEAD"; }
 
-void AppendFraming(std::string& out, const RequestHead& head, std::optional<uint64_t> collected) {
+void AppendFraming(std::string& out, const RequestHead& head, std::optional<uint64_t> collected,
+                   int64_t growth) {
   // Also where a POST has no body: cpp-httplib would wait for the end of it.
   const bool may_have_body = head.framing != Framing::kNone || !IsSafe(head.method);
   if (may_have_body && collected) {
@@ -128,7 +129,7 @@ void AppendFraming(std::string& out, const RequestHead& head, std::optional<uint
     out.append("Transfer-Encoding: chunked\r\n");
   } else if (head.framing == Framing::kLength) {
     out.append("Content-Length: ");
-    AppendNumber(out, head.content_length);
+    AppendNumber(out, head.content_length + static_cast<uint64_t>(growth));
     out.append("\r\n");
   }
 }
@@ -194,7 +195,7 @@ void AppendForwardedRequest(std::string& out, const RequestHead& head, const For
   }
   for (const Field& field : plan.set_fields) AppendField(out, field.name, field.value);
   if (plan.as_gateway) AppendGatewayFields(out, head, plan, to.peer);
-  AppendFraming(out, head, to.collected);
+  AppendFraming(out, head, to.collected, plan.request_growth);
   if (!to.collected) AppendRequestConnection(out, head);
   out.append("\r\n");
 }

@@ -55,6 +55,7 @@ class Forwarding final : public CancelListener {
   Task<bool> PassPieces(std::string_view before);
   Task<bool> PassBody();
   Task<bool> EndStream();
+  Task<bool> SayBreak();
   Task<void> PassUpgrade();
   bool GatherAnswer(IoVecs& pieces);
   bool SwallowAnswer();
@@ -75,6 +76,7 @@ class Forwarding final : public CancelListener {
   const TimePoint deadline_;
   const milliseconds stream_idle_timeout_;
   std::function<void(uint64_t)> on_stream_bytes_;
+  std::function<void(IoVecs& pieces, bool last)> on_answer_body_;
   std::function<void()> on_detached_end_;
   ForwardResult result_;
   HeadLimits limits_;

@@ -58,10 +58,13 @@ class Request:
         return body
 
     def take(self, size):
-        while len(self.rest) < size:
-            self.rest += self.receive()
-        taken, self.rest = self.rest[:size], self.rest[size:]
-        return taken
+        parts, have = [self.rest], len(self.rest)
+        while have < size:
+            parts.append(self.receive())
+            have += len(parts[-1])
+        everything = b"".join(parts)
+        self.rest = everything[size:]
+        return everything[:size]
 
     def take_line(self):
         while b"\r\n" not in self.rest:

@@ -1,4 +1,4 @@
-#include "gateway/model_scan.h"
+#include "gateway/openai/model_scan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "gateway/model_scan.h"
+#include "gateway/openai/model_scan.h"
 
 #include <utility>
 
@@ -31,6 +31,7 @@ ModelScan::State ModelScan::End() {
   } else if (!is_object_) {
     Fail("the body must be a JSON object");
   } else if (model_.empty()) {
+    names_none_ = true;
     Fail(kMissing);
   } else {
     state_ = State::kFound;

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "gateway/json_scanner.h"
+#include "gateway/openai/json_scanner.h"
 
 namespace krypton::gateway {
 
@@ -30,6 +30,8 @@ class ModelScan {
   // Once it is found.
   const std::string& model() const { return model_; }
   const std::string& problem() const { return problem_; }
+  // It is an object that names none.
+  bool names_none() const { return names_none_; }
 
  private:
   using Token = JsonScanner::Token;
@@ -43,6 +45,7 @@ class ModelScan {
   State state_ = State::kMore;
   bool is_object_ = false;
   bool expects_model_ = false;
+  bool names_none_ = false;
   std::string model_;
   std::string problem_;
 };

@@ -102,6 +102,7 @@ class JsonScanner {
   void EndCodeUnit();
   void EndString();
   void OnLiteralByte(char c);
+  const char* TakeNumber(const char* at, const char* end);
   // False: the byte is the next token's.
   bool OnNumberByte(char c);
   bool NumberMayEnd() const;

@@ -1,4 +1,4 @@
-#include "gateway/json_scanner.h"
+#include "gateway/openai/json_scanner.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "gateway/json_scanner.h"
+#include "gateway/openai/json_scanner.h"
 
 #include <algorithm>
 #include <array>
@@ -42,7 +42,7 @@ JsonScanner::Step JsonScanner::Next(std::string_view input) {
         OnLiteralByte(*at++);
         break;
       case Within::kNumber:
-        if (OnNumberByte(*at)) ++at;
+        at = TakeNumber(at, end);
         break;
     }
   }
@@ -147,6 +147,13 @@ void JsonScanner::OnLiteralByte(char c) {
   if (literal_rest_.empty()) EndValue(literal_token_);
 }
 
+const char* JsonScanner::TakeNumber(const char* at, const char* end) {
+  const char* const begin = at;
+  while (at != end && OnNumberByte(*at)) ++at;
+  Append({begin, static_cast<size_t>(at - begin)});
+  return at;
+}
+
 bool JsonScanner::NumberMayEnd() const {
   return digits_ == Digits::kZero || digits_ == Digits::kInteger || digits_ == Digits::kFraction ||
          digits_ == Digits::kExponentDigits;
@@ -183,10 +190,7 @@ bool JsonScanner::OnNumberByte(char c) {
   }
   const bool goes_on = digit && (before == Digits::kInteger || before == Digits::kFraction ||
                                  before == Digits::kExponentDigits);
-  if (digits_ != before || goes_on) {
-    Append({&c, 1});
-    return true;
-  }
+  if (digits_ != before || goes_on) return true;
   if (NumberMayEnd() && !digit) {
     EndValue(Token::kNumber);
   } else {
