@@ -373,48 +373,5 @@ TEST_F(ScalerTest, ADeletedAgentThatComesBackBeginsAnew) {
   EXPECT_EQ(decisions_.size(), 2u);
 }
 
-TEST_F(ScalerTest, AnAgentWhoseNameAnotherHasIsNotScaled) {
-  auto entry = std::make_shared<v1::RegistryEntry>();
-  *entry->mutable_key() = AgentKey("default", "twin");
-  *entry->mutable_agent() = manager::MakeAgent("twin", {.serverless = true});
-  v1::Condition* condition = entry->mutable_agent()->mutable_status()->add_conditions();
-  condition->set_type("NameConflict");
-  condition->set_status(v1::CONDITION_STATUS_TRUE);
-  registry::Change change;
-  change.entries.push_back(entry);
-  scaler_.OnRegistryChange(change);
-  Queue("twin", 1);
-  EXPECT_TRUE(decisions_.empty());
-  EXPECT_THAT(Metrics(), Not(HasSubstr("twin")));
-}
-
-// Both go by one name: the series must never be of two owners.
-TEST_F(ScalerTest, ANameThatPassesFromOneToTheOtherTakesTheSeriesAlong) {
-  const auto entry_of = [](bool model, bool conflict) {
-    auto entry = std::make_shared<v1::RegistryEntry>();
-    if (model) {
-      manager::MakeModel("twin")->FillEntry(entry.get());
-    } else {
-      manager::MakeResource("twin")->FillEntry(entry.get());
-    }
-    auto* conditions = model ? entry->mutable_model()->mutable_status()->mutable_conditions()
-                             : entry->mutable_agent()->mutable_status()->mutable_conditions();
-    if (conflict) {
-      conditions->Add()->set_type("NameConflict");
-      conditions->Mutable(0)->set_status(v1::CONDITION_STATUS_TRUE);
-    }
-    return entry;
-  };
-  scaler_.OnRegistryChange({.entries = {entry_of(false, false), entry_of(true, true)}});
-  EXPECT_THAT(Metrics(), HasSubstr("twin"));
-  // The model in the same change, and before the agent that makes room.
-  scaler_.OnRegistryChange({.entries = {entry_of(true, false), entry_of(false, true)}});
-  Tick();
-  EXPECT_THAT(Metrics(), HasSubstr("twin"));
-  scaler_.OnRegistryChange({.removed = {resource::ModelKey("default", "twin")}});
-  Tick();
-  EXPECT_THAT(Metrics(), Not(HasSubstr("twin")));
-}
-
 }  // namespace
 }  // namespace krypton::scaler
