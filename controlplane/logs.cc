@@ -10,10 +10,14 @@ namespace {
 // is the last word, so the call ends once that is there.
 class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
  public:
-  LogPipe(v1::ReadLogsRequest request, Streams& streams, LogsDone done)
-      : request_(std::move(request)), streams_(streams), done_(std::move(done)), source_(*this) {}
+  LogPipe(Leader::Stub manager, v1::ReadLogsRequest request, Streams& streams, LogsDone done)
+      : manager_(std::move(manager)),
+        request_(std::move(request)),
+        streams_(streams),
+        done_(std::move(done)),
+        source_(*this) {}
 
-  void Begin(v1::ManagerService::Stub& manager, const std::shared_ptr<LogPipe>& self) {
+  void Begin(const std::shared_ptr<LogPipe>& self) {
     self_ = self;
     number_ = streams_.Add({nullptr, [self] { self->Stop(); }});
     if (number_ == 0) {
@@ -21,7 +25,7 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
       Finish(status_);
       return;
     }
-    manager.async()->ReadLogs(&context_, &request_, &source_);
+    manager_->async()->ReadLogs(&context_, &request_, &source_);
     source_.AddHold();  // Reads are started from here too.
     source_.StartRead(&incoming_);
     source_.StartCall();
@@ -69,6 +73,7 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
     context_.TryCancel();
   }
 
+  const Leader::Stub manager_;
   v1::ReadLogsRequest request_;
   Streams& streams_;
   const LogsDone done_;
@@ -84,12 +89,13 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::ReadAgentLogsResponse>* PassLogs(v1::ManagerService::Stub& manager,
+grpc::ServerWriteReactor<v1::ReadAgentLogsResponse>* PassLogs(Leader::Stub manager,
                                                               Streams& streams,
                                                               v1::ReadLogsRequest request,
                                                               LogsDone done) {
-  auto pipe = std::make_shared<LogPipe>(std::move(request), streams, std::move(done));
-  pipe->Begin(manager, pipe);
+  auto pipe =
+      std::make_shared<LogPipe>(std::move(manager), std::move(request), streams, std::move(done));
+  pipe->Begin(pipe);
   return pipe.get();
 }
 

@@ -7,17 +7,17 @@
 #include <functional>
 #include <memory>
 
+#include "controlplane/leader.h"
 #include "controlplane/streams.h"
 #include "krypton/v1/control_plane.pb.h"
-#include "krypton/v1/manager.grpc.pb.h"
 
 namespace krypton::controlplane {
 
 using LogsDone = std::function<void(const grpc::Status&)>;
 
 // Starts to read from the manager and returns the reactor of the call. `done` is called at the end,
-// when `manager` and `streams` are not needed any more.
-grpc::ServerWriteReactor<v1::ReadAgentLogsResponse>* PassLogs(v1::ManagerService::Stub& manager,
+// when `streams` is not needed any more.
+grpc::ServerWriteReactor<v1::ReadAgentLogsResponse>* PassLogs(Leader::Stub manager,
                                                               Streams& streams,
                                                               v1::ReadLogsRequest request,
                                                               LogsDone done);

@@ -16,6 +16,7 @@
 #include "common/transcode/route_table.h"
 #include "common/transcode/transcoder.h"
 #include "controlplane/catalog.h"
+#include "controlplane/leader.h"
 #include "controlplane/metrics.h"
 #include "controlplane/service.h"
 #include "controlplane/state_metrics.h"
@@ -61,14 +62,17 @@ class Server::Impl {
         api_metrics_(*metrics_, RouteNames()),
         catalog_(settings_.gateway_url),
         streams_(settings_.max_streams),
-        manager_(v1::ManagerService::NewStub(manager)),
+        leader_(
+            manager,
+            [this](const std::string& address) { return rpc::Connect(address, settings_.tls); }),
         registry_(manager, {.client = "control-plane", .keys = {}},
                   [this](const registry::Change& change) {
+                    leader_.Follow(change.leader_address);
                     catalog_.Apply(change);
                     streams_.Publish(change);
                   }),
         service_(
-            {catalog_, streams_, *manager_, api_metrics_, [this] { return registry_.Synced(); }}),
+            {catalog_, streams_, leader_, api_metrics_, [this] { return registry_.Synced(); }}),
         grpc_({.bind_address = settings_.grpc_bind_address, .tls = settings_.tls}, {&service_}),
         rest_({.bind_address = settings_.http_bind_address,
                .component = "control-plane",
@@ -142,7 +146,7 @@ class Server::Impl {
   ApiMetrics api_metrics_;
   Catalog catalog_;
   Streams streams_;
-  const std::unique_ptr<v1::ManagerService::Stub> manager_;
+  Leader leader_;
   registry::Client registry_;
   Service service_;
   rpc::Server grpc_;

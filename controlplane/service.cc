@@ -71,6 +71,7 @@ grpc::Status ManagerStatus(const grpc::Status& status) {
 
 // ExplainAgent while it waits for the manager.
 struct Explanation {
+  Leader::Stub manager;
   std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
   v1::ListDecisionsRequest request;
   v1::ListDecisionsResponse decisions;
@@ -248,11 +249,12 @@ ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
                  [&] { return limit.ok() ? found.status() : limit.status(); });
   }
   auto question = std::make_shared<Explanation>();
+  question->manager = parts_.manager.Get();
   rpc::SetTimeout(*question->context, kManagerTimeout);
   *question->request.mutable_key() = (*found)->key();
   question->request.set_limit(*limit);
   ServerUnaryReactor* reactor = context->DefaultReactor();
-  parts_.manager.async()->ListDecisions(
+  question->manager->async()->ListDecisions(
       question->context.get(), &question->request, &question->decisions,
       [question, response, reactor, entry = *found,
        count = CountAs(*context, "explain_agent")](const grpc::Status& status) {
@@ -289,7 +291,7 @@ ServerWriteReactor<v1::ReadAgentLogsResponse>* Service::ReadAgentLogs(
   to_manager.set_follow(request->follow());
   to_manager.set_tail_lines(*tail);
   to_manager.set_instance(request->instance());
-  return PassLogs(parts_.manager, parts_.streams, std::move(to_manager), std::move(count));
+  return PassLogs(parts_.manager.Get(), parts_.streams, std::move(to_manager), std::move(count));
 }
 
 }  // namespace krypton::controlplane

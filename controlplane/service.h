@@ -9,10 +9,10 @@
 #include <string>
 
 #include "controlplane/catalog.h"
+#include "controlplane/leader.h"
 #include "controlplane/metrics.h"
 #include "controlplane/streams.h"
 #include "krypton/v1/control_plane.grpc.pb.h"
-#include "krypton/v1/manager.grpc.pb.h"
 
 namespace krypton::controlplane {
 
@@ -22,7 +22,7 @@ class Service : public v1::ControlPlaneService::CallbackService {
   struct Parts {
     const Catalog& catalog;
     Streams& streams;
-    v1::ManagerService::Stub& manager;
+    const Leader& manager;
     ApiMetrics& metrics;
     // Whether the catalog has been filled once; before that every answer is UNAVAILABLE.
     std::function<bool()> synced;

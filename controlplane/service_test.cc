@@ -71,10 +71,10 @@ class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest()
       : manager_server_({}, {&manager_}),
-        manager_stub_(v1::ManagerService::NewStub(ChannelTo(*manager_server_.Start()))),
+        leader_(ChannelTo(*manager_server_.Start()), nullptr),
         metrics_(registry_, {"list_agents", "get_agent", "watch_agents", "read_agent_logs"}),
         streams_(4),
-        service_({catalog_, streams_, *manager_stub_, metrics_, [this] { return synced_.load(); }}),
+        service_({catalog_, streams_, leader_, metrics_, [this] { return synced_.load(); }}),
         server_({}, {&service_}),
         stub_(v1::ControlPlaneService::NewStub(ChannelTo(*server_.Start()))) {
     Apply(Added({AgentEntry("default", "a"), AgentEntry("default", "b")}));
@@ -126,7 +126,7 @@ class ServiceTest : public ::testing::Test {
   std::atomic<bool> synced_ = true;
   FakeManager manager_;
   rpc::Server manager_server_;
-  std::unique_ptr<v1::ManagerService::Stub> manager_stub_;
+  Leader leader_;
   metrics::Registry registry_{"control-plane"};
   ApiMetrics metrics_;
   Catalog catalog_;
