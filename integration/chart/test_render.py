@@ -1,14 +1,20 @@
 """What the chart renders: with each set of values in charts/krypton/ci, with helm 3 and helm 4."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 from harness import helm
 
+BINARIES = Path(os.environ["KRYPTON_BINARY_DIR"])
 SETS = helm.value_sets()
+PROGRAMS = {"manager": "krypton-manager", "gateway": "krypton-gateway", "control-plane": "krypton-control-plane"}
 STANDARD = ["app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component",
             "app.kubernetes.io/version", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by", "helm.sh/chart"]
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("KRYPTON_")}
 SELECTED = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
 
 
@@ -121,6 +127,17 @@ def test_images_have_a_tag_or_a_digest_and_none_is_latest(objects):
         for container in spec["containers"]:
             assert re.search(r"(:[\w.-]+|@sha256:[0-9a-f]{64})$", container["image"]), name
             assert not container["image"].endswith(":latest")
+
+
+def test_arguments_are_flags_of_the_programs(objects):
+    for component, program in PROGRAMS.items():
+        known = set(re.findall(r"^  (?:-\w, )?--(?:\[no-\])?([\w-]+)", subprocess.run(
+            [BINARIES / program, "--help"], capture_output=True, text=True, check=True, env=ENVIRONMENT).stdout, re.M))
+        for name, _, spec in helm.pods(objects):
+            if name == f"krypton-{component}":
+                flags = [flag.removeprefix("--").split("=")[0] for flag in spec["containers"][0]["args"]]
+                assert not [flag for flag in flags if flag not in known], program
+                assert len(flags) == len(set(flags)), flags
 
 
 def test_definitions_are_kept_unless_said_otherwise():

@@ -48,6 +48,14 @@ def test_installed_binaries_run(installed):
         assert run(installed / "bin" / binary, "--version").returncode == 0, binary
 
 
+def test_each_program_has_a_man_page(installed):
+    for binary in [*SERVERS, "krypton"]:
+        section = 1 if binary == "krypton" else 8
+        page = (installed / f"share/man/man{section}/{binary}.{section}").read_text()
+        assert ".SH SYNOPSIS" in page and re.search(r"^\.TH \S+ ", page, re.M)
+        assert "--log" in page.replace("\\-", "-") or binary == "krypton"
+
+
 def test_the_examples_are_valid(installed):
     done = run(installed / "bin" / "krypton", "validate", *sorted((SOURCE / "examples").rglob("*.yaml")))
     assert done.returncode == 0, done.stdout + done.stderr
