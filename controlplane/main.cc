@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
     log::Error("wrong configuration", {{"error", status}});
     return 2;
   }
+  log::Configuration(flags);
   controlplane::Server server(settings);
   const int exit_code = process.Run([&] { return server.Start(); }, [&] { return server.Stop(); });
   log::Shutdown();

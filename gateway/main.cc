@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "krypton-gateway: %s\n", std::string(status.message()).c_str());
     return 2;
   }
+  krypton::log::Configuration(flags);
   krypton::config::Process process;
   krypton::gateway::Server server(std::move(settings));
   const int exit_code = process.Run([&] { return server.Start(); }, [&] { return server.Stop(); });

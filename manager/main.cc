@@ -91,7 +91,9 @@ int main(int argc, char** argv) {
   return process.Run(
       [&] {
         const absl::Status logging = krypton::log::Init(log_settings);
-        return logging.ok() ? manager.Start() : logging;
+        if (!logging.ok()) return logging;
+        krypton::log::Configuration(flags);
+        return manager.Start();
       },
       [&] { return manager.Stop(); });
 }

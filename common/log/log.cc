@@ -112,6 +112,14 @@ absl::Status Init(const LogSettings& settings) {
   return absl::OkStatus();
 }
 
+void Configuration(const config::Flags& flags) {
+  std::string line;
+  for (const auto& [name, value] : flags.Effective()) {
+    line.append(line.empty() ? "--" : " --").append(name).append("=").append(value);
+  }
+  Debug("configuration", {{"flags", line}});
+}
+
 void Shutdown() {
   std::shared_ptr<Logger> logger = Exchange(nullptr);
   if (logger == nullptr) return;

@@ -43,6 +43,10 @@ void AddFlags(config::Flags& flags, LogSettings* settings);
 // Starts the writer. kInvalidArgument for an unknown format or level. Once a process.
 absl::Status Init(const LogSettings& settings);
 
+// One line at debug: every flag with the value that counts, however it was given. Requires: Parse
+// was OK. No flag of a server is a secret; what is comes by the environment alone.
+void Configuration(const config::Flags& flags);
+
 // Writes what is queued (for at most a second, in case stderr blocks) and stops the writer.
 void Shutdown();
 

@@ -28,6 +28,15 @@ object Content(object schema) {
   return {{"application/json", object{{"schema", std::move(schema)}}}};
 }
 
+// Where readers look for it: at the parameter, not in its schema.
+void LiftDescription(object& parameter) {
+  object& schema = parameter["schema"].as_object();
+  const auto found = schema.find("description");
+  if (found == schema.end()) return;
+  parameter["description"] = found->value();
+  schema.erase("description");
+}
+
 // What a query can set with one text: scalars, lists of them, and some well-known types.
 bool FitsQuery(const FieldDescriptor& field) {
   if (field.is_map()) return false;
@@ -62,8 +71,9 @@ class QueryParameters {
   void AddField(const FieldDescriptor& field, const std::string& name, FieldPath& path) {
     if (&field == route_.body_field || IsVariable(path)) return;
     if (FitsQuery(field)) {
-      parameters_.push_back(
-          object{{"name", name}, {"in", "query"}, {"schema", book_.OfField(field)}});
+      object parameter{{"name", name}, {"in", "query"}, {"schema", book_.OfField(field)}};
+      LiftDescription(parameter);
+      parameters_.push_back(std::move(parameter));
       return;
     }
     const Descriptor* type = field.message_type();
@@ -91,10 +101,12 @@ array Parameters(const Route& route, SchemaBook& book) {
   for (size_t i = 0; i < route.variables.size(); ++i) {
     object schema = book.OfField(*route.variables[i].back());
     schema.erase("nullable");
-    parameters.push_back(object{{"name", route.path.variables()[i].field_path},
-                                {"in", "path"},
-                                {"required", true},
-                                {"schema", std::move(schema)}});
+    object parameter{{"name", route.path.variables()[i].field_path},
+                     {"in", "path"},
+                     {"required", true},
+                     {"schema", std::move(schema)}};
+    LiftDescription(parameter);
+    parameters.push_back(std::move(parameter));
   }
   if (route.takes_query) {
     QueryParameters query(route, book);
@@ -137,6 +149,7 @@ object Operation(const Route& route, const std::string& id, SchemaBook& book) {
               {"default",
                object{{"description", "An error."},
                       {"content", Content(book.OfMessage(*google::rpc::Status::descriptor()))}}}}}};
+  Describe(route.method->full_name(), operation);
   if (route.body != Route::Body::kNone) {
     object schema = route.body_field != nullptr ? book.OfField(*route.body_field)
                                                 : book.OfMessage(*route.method->input_type());

@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "proto/comments.h"
 
 namespace krypton::transcode {
 namespace {
@@ -92,6 +93,11 @@ bool IsWellKnownType(const Descriptor& type) {
 
 }  // namespace
 
+void Describe(std::string_view full_name, object& object) {
+  const std::string_view comment = ProtoComment(full_name);
+  if (!comment.empty()) object["description"] = boost::json::string_view(comment);
+}
+
 SchemaBook::SchemaBook() = default;
 SchemaBook::~SchemaBook() = default;
 
@@ -104,6 +110,7 @@ object SchemaBook::OfMessage(const Descriptor& type) {
       properties[type.field(i)->json_name()] = OfField(*type.field(i));
     }
     entry->second = {{"type", "object"}, {"properties", std::move(properties)}};
+    Describe(type.full_name(), entry->second);
   }
   return {{"$ref", absl::StrCat("#/components/schemas/", type.full_name())}};
 }
@@ -114,6 +121,13 @@ object SchemaBook::OfValue(const FieldDescriptor& field) {
 }
 
 object SchemaBook::OfField(const FieldDescriptor& field) {
+  object schema = OfFieldType(field);
+  // OpenAPI 3.0 ignores what stands beside a $ref.
+  if (!schema.contains("$ref")) Describe(field.full_name(), schema);
+  return schema;
+}
+
+object SchemaBook::OfFieldType(const FieldDescriptor& field) {
   if (field.is_map()) {
     return {{"type", "object"},
             {"additionalProperties", OfValue(*field.message_type()->map_value())}};
@@ -121,7 +135,7 @@ object SchemaBook::OfField(const FieldDescriptor& field) {
   if (field.is_repeated()) return {{"type", "array"}, {"items", OfValue(field)}};
   object schema = OfValue(field);
   if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) return schema;
-  // Printed as null when it is not set. OpenAPI 3.0 ignores what stands beside a $ref.
+  // Printed as null when it is not set.
   if (schema.contains("$ref")) return {{"nullable", true}, {"allOf", array{std::move(schema)}}};
   schema["nullable"] = true;
   return schema;

@@ -3,6 +3,7 @@
 #include <boost/json/fwd.hpp>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace google::protobuf {
 class Descriptor;
@@ -10,6 +11,9 @@ class FieldDescriptor;
 }  // namespace google::protobuf
 
 namespace krypton::transcode {
+
+// Adds the proto's comment on `full_name`, where there is one, as the description.
+void Describe(std::string_view full_name, boost::json::object& object);
 
 // JSON Schema (as OpenAPI 3.0.3 has it) of messages as json_printer.h prints them. Part of
 // openapi.h.
@@ -28,6 +32,7 @@ class SchemaBook {
   boost::json::object Take();
 
  private:
+  boost::json::object OfFieldType(const google::protobuf::FieldDescriptor& field);
   boost::json::object OfValue(const google::protobuf::FieldDescriptor& field);
 
   std::map<std::string, boost::json::object> schemas_;

@@ -150,3 +150,7 @@ def test_json_logs_are_one_object_a_line(binary, folder, launch):
     assert lines
     for text in lines:
         assert {"ts", "level", "msg", "component"} <= set(json.loads(text)), text
+    # The first thing it says is what it was told, by whatever way, and what it fell back to.
+    first = json.loads(lines[0])
+    assert first["msg"] == "configuration" and "--log-level=debug" in first["flags"], first
+    assert all(f"{flag}={value}" in first["flags"] for flag, value in needed(binary, folder).items()), first
