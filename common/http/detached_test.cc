@@ -31,6 +31,7 @@ struct DetachingProxy {
       : proxy(
             origin,
             [this, idle_timeout](Exchange&, ForwardPlan& plan) {
+              plan.as_gateway = true;
               plan.stream_idle_timeout = idle_timeout;
               plan.on_stream_bytes = [this](uint64_t bytes) { stream_bytes += bytes; };
               plan.detach = [this] {

@@ -40,6 +40,7 @@ Forwarding::Forwarding(Exchange& exchange, Client& client, const ForwardPlan& pl
       state_(*core_.state),
       pool_(client.pool(core_.worker())),
       plan_(plan),
+      as_gateway_(plan.as_gateway),
       deadline_(plan.deadline),
       stream_idle_timeout_(plan.stream_idle_timeout),
       on_stream_bytes_(plan.on_stream_bytes),
@@ -261,7 +262,7 @@ void Forwarding::Release() {
   if (core_.hard_cancelled()) return;
   // After an event stream many servers close without having announced it, llama.cpp's among them:
   // the next request would meet that. The sidecar does not.
-  if (!plan_.as_gateway && event_stream_) return;
+  if (!as_gateway_ && event_stream_) return;
   pool_.Give(std::move(upstream_));
 }
 

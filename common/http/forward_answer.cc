@@ -166,8 +166,8 @@ void Forwarding::FinishAnswer(bool passed) {
 }
 
 bool Forwarding::MayDetach() const {
-  return plan_.detach && !plan_.on_break && upstream_->head.is_event_stream() && !answer_.done() &&
-         !pumping_ && state_.body.done();
+  return plan_.detach && !plan_.on_break && event_stream_ && !answer_.done() && !pumping_ &&
+         state_.body.done();
 }
 
 void Forwarding::Detach() {

@@ -73,6 +73,7 @@ class Forwarding final : public CancelListener {
   RequestState& state_;
   Client::Pool& pool_;
   const ForwardPlan& plan_;  // Gone once the handler has returned.
+  const bool as_gateway_;
   const TimePoint deadline_;
   const milliseconds stream_idle_timeout_;
   std::function<void(uint64_t)> on_stream_bytes_;
