@@ -89,6 +89,10 @@ void ModelCall::PrepareSplice(http::ForwardPlan& plan) {
 }
 
 void ModelCall::OnHead(const http::ResponseHead& head) {
+  // An error of the sidecar's own that goes on to the client: the model had the request.
+  if (head.status >= 500 && !head.fields.Get("krypton-error").empty()) {
+    exchange_.AddResponseHeader("x-should-retry", "false");
+  }
   stream_.reset();
   json_.reset();
   if (head.status != 200 || !IsPlain(head)) return;
