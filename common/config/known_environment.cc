@@ -61,6 +61,8 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_MAX_STREAMS",
     "KRYPTON_METHOD",
     "KRYPTON_METRICS_BIND_ADDRESS",
+    "KRYPTON_MODEL_SCAN_BYTES",
+    "KRYPTON_MODEL_SCAN_MEMORY_BYTES",
     "KRYPTON_NAME",
     "KRYPTON_NAMESPACE",
     "KRYPTON_ORPHAN_TIMEOUT",
