@@ -10,6 +10,7 @@ start_process() {
     exec setsid nsenter --net=/run/netns/"$network" -- "$@" </dev/null 9>&- >>"$state/log/$process.log" 2>&1
   ) &
   local id=$!
+  disown "$id"  # Else the shell of `run` tells how it ended.
   echo "$id $(started_at "$id")" > "$state/run/$process.pid"
 }
 
