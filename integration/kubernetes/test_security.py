@@ -60,7 +60,8 @@ def reporter(mesh, messages):
 
 
 def refusals(mesh):
-    return sum(mesh.scrape(pod, 8080).total("krypton_load_reporters_refused_total") for pod in mesh.pods("manager"))
+    return sum(mesh.scrape(pod, 8080).total("krypton_load_reports_refused_total", reason=reason)
+               for pod in mesh.pods("manager") for reason in ("unauthenticated", "forbidden"))
 
 
 @pytest.mark.parametrize("component, port", PORTS)
@@ -126,6 +127,22 @@ def test_a_report_that_claims_another_pods_place_changes_nothing(agent_with_key,
     reporter(key, handle, "made-up", bearer)
     always(lambda: len(other.pods()) == 1 and len(handle.pods()) == 1, 5, "nothing is scaled by it")
     assert other.call().status == 200 and handle.call().status == 200
+
+
+def test_a_sidecar_does_not_report_as_a_gateway(agent_with_key, mesh, messages, api):
+    handle, pod, key = agent_with_key
+    request = messages["ReportRequest"](sequence=1)
+    request.reporter.kind, request.reporter.instance = 2, "made-up-gateway"
+    queue = request.queues.add(waiting=500, waiting_mean=500.0)
+    queue.key.kind, queue.key.namespace, queue.key.name = 1, handle.namespace, handle.name
+    before = refusals(mesh)
+    with wire.channel(f"{mesh.leading_pod()['status']['podIP']}:7070", f"krypton-manager.{SYSTEM}.svc",
+                      key["ca.crt"], key["tls.key"], key["tls.crt"]) as secured:
+        bearer = token(api, handle.namespace, "honest", pod=pod)
+        _, code = wire.LoadStream(secured, messages, [request], bearer).outcome()
+    assert code in REFUSED
+    eventually(lambda: refusals(mesh) > before, 10, "it is counted")
+    always(lambda: len(handle.pods()) == 1, 3, "and scales nothing")
 
 
 def test_the_agents_container_sees_neither_key_nor_token(agent_with_key, api):
