@@ -75,6 +75,38 @@ def test_how_often_the_manager_writes_at_rest(mesh, start, namespace):
     assert not [each for each in others if each != "tokenreviews"], others
 
 
+def test_what_five_hundred_agents_cost_the_manager(mesh, namespace, api):
+    """At rest, and while all of them change; CPU and memory of the leader."""
+    bodies = [agent(namespace, f"many-{number}") for number in range(500)]
+    leader = mesh.leading_pod()
+
+    def figures():
+        page = mesh.scrape(leader, 8080)
+        return page.total("process_cpu_seconds_total"), page.total("process_resident_memory_bytes") / 2**20
+
+    def seen(generation):
+        statuses = [each.get("status", {}).get("observedGeneration") for each in api.list("agents", namespace)]
+        return len(statuses) == 500 and all(status == generation for status in statuses)
+    began, (cpu, _) = time.monotonic(), figures()
+    for body in bodies:
+        api.apply(body)
+    eventually(lambda: seen(1), 120, "all have a status", every=0.3)
+    note("500 agents made, all with a status, s", round(time.monotonic() - began, 1))
+    note("of the manager's CPU for it, s", round(figures()[0] - cpu, 2))
+    began, (cpu, memory) = time.monotonic(), figures()
+    eventually(lambda: time.monotonic() - began > 15, 20, "a quiet while", every=0.5)
+    note("manager with 500 agents at rest, % of a core", round(100 * (figures()[0] - cpu) / (time.monotonic() - began), 2))
+    note("manager with 500 agents, MiB resident", round(memory, 1))
+    began, (cpu, _) = time.monotonic(), figures()
+    for body in bodies:
+        api.merge("agents", namespace, body["metadata"]["name"], {"spec": {"maxReplicas": 7}})
+    eventually(lambda: seen(2), 180, "all changes are seen", every=0.3)
+    note("500 agents changed, all seen, s", round(time.monotonic() - began, 1))
+    note("of the manager's CPU for it, s", round(figures()[0] - cpu, 2))
+    note("manager afterwards, MiB resident", round(figures()[1], 1))
+    assert figures()[1] < 200
+
+
 def test_a_thousand_calls_to_an_agent_at_zero_are_all_answered(start, namespace):
     many = start(agent(namespace, "many", concurrency=16, maxReplicas=3))
     began = time.monotonic()
