@@ -6,6 +6,7 @@ tasks/get) at one address; the method's name says which of the two the caller sp
 
 import json
 import os
+import signal
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -113,5 +114,6 @@ class Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # As process 1 of a container it would ignore it.
 ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Echo).serve_forever()

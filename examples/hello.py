@@ -4,6 +4,7 @@ Its whole contract with Krypton: listen on 127.0.0.1:$PORT, speak HTTP/1.1.
 """
 
 import os
+import signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -34,5 +35,6 @@ class Hello(BaseHTTPRequestHandler):
         print(format % args, flush=True)  # Seen by `krypton logs default/hello`.
 
 
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # As process 1 of a container it would ignore it.
 ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Hello).serve_forever()

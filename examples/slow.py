@@ -1,6 +1,7 @@
 """An agent that thinks for a second before it answers, to watch scaling with: ?seconds=3 makes it three."""
 
 import os
+import signal
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -25,5 +26,6 @@ class Slow(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # As process 1 of a container it would ignore it.
 ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Slow).serve_forever()

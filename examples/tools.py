@@ -7,6 +7,7 @@ Speaks the stateless revision 2026-07-28 (server/discover, no session) and the o
 import datetime
 import json
 import os
+import signal
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -130,5 +131,6 @@ class Tools(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # As process 1 of a container it would ignore it.
 ThreadingHTTPServer.request_queue_size = 128
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Tools).serve_forever()

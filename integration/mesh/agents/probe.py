@@ -8,6 +8,7 @@ per request: process id and request line).
 
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -141,6 +142,8 @@ def note(request):
 
 
 def main():
+    # At once; and as process 1 of a container it would ignore it otherwise.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print(f"probe {os.getpid()} starts on {os.environ['PORT']}", flush=True)
     if "PROBE_EXIT" in os.environ:
         sys.exit(int(os.environ["PROBE_EXIT"]))
