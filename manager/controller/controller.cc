@@ -140,7 +140,8 @@ void Controller::ResolveName(const v1::ResourceKey& key) {
 // Without a word from the scaler yet.
 int Controller::InitialDesired(const ResourceState& state) const {
   const int floor = state.resource->floor_replicas();
-  return settings_.scaler_enabled ? floor : std::max(floor, 1);
+  if (settings_.scaler_enabled || state.resource->scaled_by_others()) return floor;
+  return std::max(floor, 1);
 }
 
 // What runs already, or was about to, goes on; the scaler knows better once it has heard of the

@@ -65,6 +65,8 @@ struct Reconciler::Memory {
   std::string secret_uid;
   std::string certificate;
   std::string written_for;
+  // The Deployment's, as written last.
+  std::optional<int> replicas;
 };
 
 // One call for one resource.
@@ -287,8 +289,11 @@ absl::Status Reconciler::Run::Deployment() {
       Ensure(ChildKind::kDeployment, Deployments(),
              DeploymentFor(resource_, reconciler_.settings_.objects, parts), view_.deployment);
   if (!written.ok()) return written.status();
-  if (*written && desired != before)
-    reconciler_.announcer_.Scaled(*view_.declared, before, desired);
+  const int announced = memory_.replicas.value_or(before);
+  if (*written && desired != announced) {
+    reconciler_.announcer_.Scaled(*view_.declared, announced, desired);
+  }
+  memory_.replicas = desired;
   return absl::OkStatus();
 }
 
