@@ -78,7 +78,7 @@ bool IsRolling(const ResourceState& state) {
   return std::any_of(state.replicas.begin(), state.replicas.end(),
                      [&](const ReplicaState& replica) {
                        return replica.replica.phase != platform::ReplicaPhase::kDraining &&
-                              replica.replica.generation != state.resource->generation();
+                              replica.replica.generation < state.resource->generation();
                      });
 }
 

@@ -26,21 +26,34 @@ constexpr char kDeletionCost[] = "controller.kubernetes.io/pod-deletion-cost";
 // What was just written is not written again because the watch has not said it yet.
 constexpr std::chrono::seconds kWatchLag{3};
 
-// What it says in kCertificateAnnotation: the authority and the end.
+// When a certificate is due to be renewed: when a third of its time is left.
+struct Validity {
+  int64_t issued = 0;
+  int64_t expires = 0;
+
+  std::chrono::seconds until_renewal() const {
+    const int64_t due = expires - (expires - issued) / 3;
+    return std::chrono::seconds(due - Clock::to_time_t(Clock::now()));
+  }
+};
+
+// What it says in kCertificateAnnotation: the authority, the beginning and the end.
 std::string CertificateText(const CertificateAuthority& authority, Clock::time_point expires) {
-  return absl::StrCat(authority.fingerprint(), "/", Clock::to_time_t(expires));
+  return absl::StrCat(authority.fingerprint(), "/", Clock::to_time_t(Clock::now()), "/",
+                      Clock::to_time_t(expires));
 }
 
-// How long it still counts, by that authority; nothing: not at all.
-std::optional<std::chrono::seconds> TimeLeft(const std::string& text,
-                                             const CertificateAuthority& authority) {
+// Nothing: it says nothing, or is of another authority.
+std::optional<Validity> ReadCertificateText(const std::string& text,
+                                            const CertificateAuthority& authority) {
   const std::vector<std::string> parts = absl::StrSplit(text, '/');
-  int64_t expires = 0;
-  if (parts.size() != 2 || parts[0] != authority.fingerprint() ||
-      !absl::SimpleAtoi(parts[1], &expires)) {
+  Validity validity;
+  if (parts.size() != 3 || parts[0] != authority.fingerprint() ||
+      !absl::SimpleAtoi(parts[1], &validity.issued) ||
+      !absl::SimpleAtoi(parts[2], &validity.expires)) {
     return std::nullopt;
   }
-  return std::chrono::seconds(expires - Clock::to_time_t(Clock::now()));
+  return validity;
 }
 
 void Seal(json::object* intent) {
@@ -224,7 +237,6 @@ absl::Status Reconciler::Run::Account() {
 // when it is deleted, and how long its certificate counts.
 absl::Status Reconciler::Run::Secret() {
   const ChildPtr& deployment = view_.deployment;
-  const auto renew_before = reconciler_.settings_.certificate_lifetime / 3;
   if (deployment != nullptr && !deployment->secret_uid.empty()) {
     memory_.secret_uid = deployment->secret_uid;
     memory_.certificate = deployment->certificate;
@@ -234,9 +246,10 @@ absl::Status Reconciler::Run::Secret() {
     if (memory_.written_for != now_for) memory_.secret_uid.clear();
     memory_.written_for = now_for;
   }
-  const auto left = TimeLeft(memory_.certificate, *authority_);
-  if (!memory_.secret_uid.empty() && left.has_value() && *left > renew_before) {
-    AgainAfter(*left - renew_before + std::chrono::seconds(1));
+  const auto validity = ReadCertificateText(memory_.certificate, *authority_);
+  if (!memory_.secret_uid.empty() && validity.has_value() &&
+      validity->until_renewal().count() > 0) {
+    AgainAfter(validity->until_renewal() + std::chrono::seconds(1));
     return absl::OkStatus();
   }
   const auto certificate =
@@ -248,7 +261,7 @@ absl::Status Reconciler::Run::Secret() {
   if (!answer.ok()) return answer.status();
   memory_.secret_uid = FindString(answer->as_object(), {"metadata", "uid"});
   memory_.certificate = CertificateText(*authority_, certificate->expires);
-  AgainAfter(reconciler_.settings_.certificate_lifetime - renew_before);
+  AgainAfter(ReadCertificateText(memory_.certificate, *authority_)->until_renewal());
   return absl::OkStatus();
 }
 

@@ -98,8 +98,12 @@ void Teller::Tell(const v1::ResourceKey& key) {
   }
   if (!exists) return;
   Told& told = told_[key];
+  // Replicas of a present generation are told as such before the manager hears of it: a change of
+  // the spec that pods do not show must not look like a roll.
+  const bool known = told.resource != nullptr;
+  if (known) TellReplicas(key, *view, told);
   TellResource(key, *view, told);
-  TellReplicas(key, *view, told);
+  if (!known) TellReplicas(key, *view, told);
   if (told_callback_) told_callback_(*view);
 }
 

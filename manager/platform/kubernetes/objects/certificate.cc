@@ -147,6 +147,9 @@ absl::StatusOr<SidecarCertificate> CertificateAuthority::Issue(
   X509* x509 = certificate.get();
   X509* issuer = parts_->certificate.get();
   const auto expires = std::min(now + lifetime, ToTime(X509_get0_notAfter(issuer)));
+  if (expires <= now) {
+    return absl::UnavailableError("the sidecars' authority has expired; renew it");
+  }
   ASN1_TIME_set(X509_getm_notBefore(x509), std::chrono::system_clock::to_time_t(now - kClockSkew));
   ASN1_TIME_set(X509_getm_notAfter(x509), std::chrono::system_clock::to_time_t(expires));
   X509_set_version(x509, X509_VERSION_3);
@@ -163,7 +166,9 @@ absl::StatusOr<SidecarCertificate> CertificateAuthority::Issue(
                         AddExtension(x509, issuer, NID_ext_key_usage, "clientAuth") &&
                         AddExtension(x509, issuer, NID_subject_alt_name, uri) &&
                         AddExtension(x509, issuer, NID_subject_key_identifier, "hash") &&
-                        AddExtension(x509, issuer, NID_authority_key_identifier, "keyid");
+                        // An authority that does not name its key cannot be referred to by it.
+                        (X509_get0_subject_key_id(issuer) == nullptr ||
+                         AddExtension(x509, issuer, NID_authority_key_identifier, "keyid"));
   if (!extended || !SetSerial(x509)) return OpenSslError("making a sidecar's certificate");
   // Keys of the Edwards curves name no digest.
   const bool edwards = EVP_PKEY_id(parts_->key.get()) == EVP_PKEY_ED25519;
