@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/resource/conflict.h"
 #include "common/resource/key.h"
 
 namespace krypton::gateway {
@@ -18,7 +19,12 @@ RouteTable::RouteTable(Settings settings, GatewayMetrics& metrics, Dispatcher::L
 
 void RouteTable::Apply(const registry::Change& change) {
   for (const v1::ResourceKey& key : change.removed) Remove(key);
+  // Whoever goes by the name, in calls and series, is the other one; so these go first.
   for (const registry::EntryPtr& entry : change.entries) {
+    if (resource::HasNameConflict(*entry)) Remove(entry->key());
+  }
+  for (const registry::EntryPtr& entry : change.entries) {
+    if (resource::HasNameConflict(*entry)) continue;
     const auto resource = resource::Resource::FromEntry(*entry);
     if (resource != nullptr) Put(entry, *resource);
   }

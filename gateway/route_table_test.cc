@@ -104,6 +104,29 @@ TEST_F(RouteTableTest, ModelsHaveDispatchersToo) {
   EXPECT_THAT(routes_.Dispatchers(), SizeIs(1));
 }
 
+TEST_F(RouteTableTest, OfAnAgentAndAModelWithOneNameOnlyTheOneThatRunsIsThere) {
+  const auto refuse = [](auto* status) {
+    v1::Condition* condition = status->add_conditions();
+    condition->set_type("NameConflict");
+    condition->set_status(v1::CONDITION_STATUS_TRUE);
+  };
+  v1::RegistryEntry model = ModelEntry("default", "twin", 2);
+  v1::RegistryEntry agent = AgentEntry("twin");
+  auto* model_status = model.mutable_model()->mutable_status();
+  auto* agent_status = agent.mutable_agent()->mutable_status();
+  Apply({AgentEntry("twin")});
+  refuse(model_status);
+  Apply({model});
+  EXPECT_EQ(routes_.models().Find("twin"), nullptr);
+  EXPECT_NE(routes_.FindAgent("default/twin"), nullptr);
+  // They change places, the one that comes before the one that goes.
+  refuse(agent_status);
+  model_status->clear_conditions();
+  Apply({model, agent});
+  EXPECT_NE(routes_.models().Find("twin"), nullptr);
+  EXPECT_EQ(routes_.FindAgent("default/twin"), nullptr);
+}
+
 TEST_F(RouteTableTest, ReportsCarryWhatWaitsAndNothingElse) {
   Apply({AgentEntry("idle"), AgentEntry("asked")});
   reports_.Collect(load::Scope::kEverything);

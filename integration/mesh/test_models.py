@@ -210,6 +210,8 @@ def test_an_agent_and_a_model_of_one_name_exclude_each_other(mesh, client):
     assert conditions["status"] == "CONDITION_STATUS_TRUE" and "agent" in conditions["message"]
     assert status_of(mesh, "twin")["phase"] == "Failed"
     assert mesh.call("twin", "/pid").status == 200  # The first goes on.
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="twin", messages=HELLO)
     assert not [line for _, line in processes_of(mesh.root) if "--kind=model" in line and "--name=twin" in line]
     mesh.delete("twin")  # And when it goes, the other takes its place.
     eventually(lambda: status_of(mesh, "twin")["phase"] == "Ready", 20 * SLOW, "the model runs")
