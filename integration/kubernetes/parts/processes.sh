@@ -48,11 +48,16 @@ group_folders() {
   fi
 }
 
-# make_group: `system` holds our own processes; the kubelet puts pods beside it.
+# make_group: `system` holds our own processes; the kubelet puts pods beside it. A group counts as one process
+# against all others of a busy machine, so it gets the weight of many.
 make_group() {
   local folder
   for folder in $(group_folders); do
     mkdir -p "$folder/system"
+    set_if_there "$folder/cpu.shares" 32768  # The first version of control groups;
+    set_if_there "$folder/system/cpu.shares" 4096
+    set_if_there "$folder/cpu.weight" 3200  # the second.
+    set_if_there "$folder/system/cpu.weight" 400
     if [ -f "$folder/system/cpuset.cpus" ] && [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
       local file
       for file in cpuset.cpus cpuset.mems; do
@@ -62,6 +67,8 @@ make_group() {
     fi
   done
 }
+
+set_if_there() { [ ! -f "$1" ] || echo "$2" > "$1"; }
 
 # enter_group: the calling shell moves; what it starts inherits, the runtime's shims too.
 enter_group() {
