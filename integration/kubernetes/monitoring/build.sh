@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds the monitoring stack from its Go modules into the cache folder, once: the Prometheus Operator, its
-# config reloader, its CRDs, and a Prometheus 3.x. (Prometheus 2.x is Debian's.) Prints the folder.
+# config reloader, its CRDs, and a Prometheus of each major (Debian's is built without Kubernetes). Prints the folder.
 set -euo pipefail
 cache=${KRYPTON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/krypton}
 out=$cache/monitoring
 operator=0.85.0
 prometheus=3.16.0
-stamp="$operator $prometheus"
+prometheus_before=2.55.1
+stamp="$operator $prometheus $prometheus_before"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
@@ -39,6 +40,18 @@ build_prometheus() {
     -o "$out/prometheus3" "$module/cmd/prometheus")
 }
 
+# 2.x has no build tags for its discoveries: a copy of its source names the one that is wanted.
+build_prometheus_before() {
+  local module=github.com/prometheus/prometheus version=v0.${prometheus_before#2.}
+  say "Building Prometheus $prometheus_before (once, some minutes)"
+  cp -r "$(go mod download -json "$module@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" "$work/before"
+  chmod -R u+w "$work/before"
+  printf 'package plugins\n\nimport _ "%s/discovery/kubernetes"\n' "$module" > "$work/before/plugins/plugins.go"
+  (cd "$work/before" && CGO_ENABLED=0 go build -mod=mod -trimpath \
+    -ldflags "-s -w -X github.com/prometheus/common/version.Version=$prometheus_before" \
+    -o "$out/prometheus2" ./cmd/prometheus)
+}
+
 if [ "$(cat "$out/complete" 2>/dev/null)" != "$stamp" ]; then
   command -v go >/dev/null || { echo "Go is not installed, and the operator is built with it" >&2; exit 1; }
   mkdir -p "$out"
@@ -46,6 +59,7 @@ if [ "$(cat "$out/complete" 2>/dev/null)" != "$stamp" ]; then
   trap 'rm -rf "$work"' EXIT
   build_operator
   build_prometheus
+  build_prometheus_before
   echo "$stamp" > "$out/complete"
 fi
 echo "$out"

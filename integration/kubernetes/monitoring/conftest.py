@@ -44,9 +44,13 @@ def pytest_runtest_makereport(item, call):
         api = item.funcargs["api"]
         for namespace in (SYSTEM, NAMESPACE):
             try:
-                text = [f"--- {pod['metadata']['name']}\n{api.logs(namespace, pod['metadata']['name'])[-3000:]}"
+                text = [f"--- {pod['metadata']['name']}\n{log_of(api, namespace, pod)[-3000:]}"
                         for pod in api.list("pods", namespace)]
                 report.sections.append((f"logs of {namespace}", "\n".join(text)))
             except Exception as error:  # The test's own failure is what counts.
                 report.sections.append((f"logs of {namespace}", f"could not be read: {error}"))
     return report
+
+
+def log_of(api, namespace, pod):
+    return api.logs(namespace, pod["metadata"]["name"], pod["spec"]["containers"][0]["name"])

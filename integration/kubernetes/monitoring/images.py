@@ -2,7 +2,6 @@
 """Images of the monitoring stack, pushed to a registry: `images.py --push HOST/PATH FOLDER` (build.sh's folder)."""
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,20 +10,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts" / "images"))
 
-import libraries  # noqa: E402
 import oci  # noqa: E402
 
 
-def image(program, path, libraries_needed=()):
-    """One program, with the libraries that it needs, if any: what Go builds here needs none."""
+def image(program, path):
+    """One program: what Go builds here needs no libraries."""
     layer = oci.Layer()
     layer.add_folder("/tmp", 0o1777)
     layer.add_bytes("/etc/passwd", b"nobody:x:65534:65534::/:/sbin/nologin\n")
-    layer.add_link("/lib", "usr/lib")
-    layer.add_link("/lib64", "usr/lib64")
     layer.add_file(path, program, 0o755)
-    for library in libraries_needed:
-        layer.add_file(libraries.in_image(library), library, 0o755)
     return oci.Image([oci.Packed(layer)], [path])
 
 
@@ -37,14 +31,13 @@ def main():
         "prometheus-operator": (options.folder / "operator", "/bin/operator"),
         "prometheus-config-reloader": (options.folder / "prometheus-config-reloader",
                                        "/bin/prometheus-config-reloader"),
-        "prometheus2": (shutil.which("prometheus"), "/bin/prometheus"),
+        "prometheus2": (options.folder / "prometheus2", "/bin/prometheus"),
         "prometheus3": (options.folder / "prometheus3", "/bin/prometheus"),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, (program, path) in images.items():
             archive = f"{folder}/{name}.tar"
-            needed = libraries.needed(program) if name == "prometheus2" else ()
-            oci.write_archive(image(str(program), path, needed), f"{name}:test", archive)
+            oci.write_archive(image(str(program), path), f"{name}:test", archive)
             subprocess.run(["skopeo", "copy", "--quiet", f"oci-archive:{archive}",
                             f"docker://{options.push}/{name}:test"], check=True)
             print(f"{options.push}/{name}:test", flush=True)

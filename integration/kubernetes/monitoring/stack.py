@@ -12,7 +12,7 @@ from kube.mesh import REGISTRY, kubectl, run
 NAMESPACE = "monitoring"
 # kube-prometheus-stack's own selector, for a release of this name.
 RELEASE = {"matchLabels": {"release": "prom"}}
-VERSIONS = {2: "v2.42.0", 3: "v3.16.0"}
+VERSIONS = {2: "v2.55.1", 3: "v3.16.0"}
 EVERYTHING = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
 
 

@@ -10,10 +10,10 @@ import yaml
 from harness import http, load
 from harness.queries import NAMES, queries, rules
 from harness.waiting import always, eventually
-from kube.agents import Handle, agent, always_on
+from kube.agents import Handle, agent, always_on, image
 from kube.mesh import SYSTEM, kubectl
 from page import block, quick_setup, shell
-from stack import NAMESPACE, VERSIONS, hurried
+from stack import NAMESPACE, VERSIONS, apply, hurried
 
 # Two, since pods are found in every namespace.
 TEAMS = ("team-a", "team-b")
@@ -58,7 +58,7 @@ def used(mesh, api, stack):
     mesh.settled()
     counts = {}
     for name in TEAMS:
-        api.create("namespaces", None, {"metadata": {"name": name}})
+        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for each in stack.values():
         eventually(lambda: len(scraped(each)) >= 5, 120, "components are scraped", every=0.5)
     for name in TEAMS:
@@ -120,15 +120,21 @@ def test_counters_are_what_the_client_counted(used, prometheus):
 def test_an_agents_namespace_is_its_own(used, prometheus):
     assert not prometheus.ask('{exported_namespace!=""}')
     for series in ("krypton_invocations_total", "krypton_agent_replicas_desired", "krypton_proxy_inflight"):
-        found = {labels["namespace"] for labels, _ in prometheus.ask(f'{series}{{agent!="_unknown"}}')}
-        assert found == set(TEAMS), series
+        def found():
+            return {labels["namespace"] for labels, _ in prometheus.ask(f'{series}{{agent!="_unknown"}}')}
+        eventually(lambda: found() == set(TEAMS), 60, lambda: f"{series} of {found()}", every=0.5)
     assert {labels["namespace"] for labels, _ in prometheus.ask("krypton_registry_version")} == {SYSTEM}
 
 
 def test_only_the_leader_exports_the_scalers_series(used, prometheus, mesh):
-    leader = mesh.leading_pod()["metadata"]["name"]
-    for series in ("krypton_agent_replicas_desired", "krypton_scaler_decisions_total"):
-        assert {labels["pod"] for labels, _ in prometheus.ask(series)} == {leader}, series
+    def exporters(series):
+        return {labels["pod"] for labels, _ in prometheus.ask(series)}
+
+    for series in ("krypton_agent_replicas_desired", "krypton_scaler_decisions_total", "krypton_scaler_sources"):
+        eventually(lambda: exporters(series) == {mesh.leading_pod()["metadata"]["name"]}, 60,
+                   lambda: f"{series} of {exporters(series)}", every=0.5)
+    assert {labels["pod"] for labels, _ in prometheus.ask("krypton_manager_leader")} == {
+        pod["metadata"]["name"] for pod in mesh.pods("manager")}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "krypton-models"])
@@ -196,11 +202,11 @@ def firing(prometheus, **labels):
 
 def test_an_alert_fires_and_resolves(used, api, mesh, stack):
     hurried(SYSTEM)
-    broken = Handle(api, mesh, always_on(TEAMS[0], "broken", "crash", maxReplicas=1)).known()
+    broken = Handle(api, mesh, always_on(TEAMS[0], "broken", image=image("crash"), maxReplicas=1)).known()
     wanted = {"alertname": "KryptonAgentUnavailable", "namespace": TEAMS[0], "agent": "broken"}
     for prometheus in stack.values():
         eventually(lambda: firing(prometheus, **wanted), 120, "it fires", every=0.5)
-    broken.change(image=always_on(TEAMS[0], "x")["spec"]["image"])
+    broken.change(image=image("probe"))
     broken.has(1, 120)
     for prometheus in stack.values():
         eventually(lambda: not firing(prometheus, **wanted), 60, "it resolves", every=0.5)
