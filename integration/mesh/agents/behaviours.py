@@ -1,5 +1,6 @@
 """What the tests' agent can do, by path. Each takes a probe.Request and answers it."""
 
+import hashlib
 import os
 import threading
 import time
@@ -10,8 +11,11 @@ def find(path):
 
 
 def recorded(request):
-    """The request as it arrived: head, empty line, decoded body. So does every path not named here."""
+    """The request as it arrived: head, empty line, decoded body (of a long one its length and SHA-256). So
+    does every path not named here."""
     body = request.read_body()
+    if len(body) > 1 << 20:
+        body = f"{len(body)} {hashlib.sha256(body).hexdigest()}".encode()
     trailers = b"".join(b"\r\ntrailer " + line for line in getattr(request, "trailers", []))
     request.answer(request.head + b"\r\n\r\n" + body + trailers, headers=[("x-pid", os.getpid())])
 
