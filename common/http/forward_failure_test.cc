@@ -4,22 +4,13 @@
 
 #include "common/http/proxy_fixture.h"
 
-namespace krypton::http {
+namespace krypton::http::testing {
 namespace {
 
 using namespace std::string_literals;
 using ::testing::EndsWith;
-using testing::Eventually;
 using ::testing::HasSubstr;
-using testing::kOk;
 using ::testing::Not;
-using testing::Origin;
-using testing::ProxyFixture;
-using testing::RawResponse;
-using testing::RawSocket;
-using testing::ReadRequest;
-using testing::ReadResponse;
-using testing::Recorder;
 
 constexpr char kGet[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 constexpr char kPost[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
@@ -295,4 +286,4 @@ TEST(ForwardFailureTest, RefusedRequestIsSentAgainInFull) {
 }
 
 }  // namespace
-}  // namespace krypton::http
+}  // namespace krypton::http::testing

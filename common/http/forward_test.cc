@@ -8,22 +8,13 @@
 #include "common/http/forward_head.h"
 #include "common/http/proxy_fixture.h"
 
-namespace krypton::http {
+namespace krypton::http::testing {
 namespace {
 
 using namespace std::string_literals;
 using ::testing::EndsWith;
-using testing::Eventually;
 using ::testing::HasSubstr;
-using testing::kOk;
 using ::testing::Not;
-using testing::Origin;
-using testing::ProxyFixture;
-using testing::RawResponse;
-using testing::RawSocket;
-using testing::ReadRequest;
-using testing::ReadResponse;
-using testing::Recorder;
 using ::testing::StartsWith;
 
 constexpr milliseconds kSoon{300};
@@ -383,4 +374,4 @@ TEST(ForwardTest, EarlyAnswerToALargeUploadReachesTheClient) {
 }
 
 }  // namespace
-}  // namespace krypton::http
+}  // namespace krypton::http::testing

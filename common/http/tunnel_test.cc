@@ -8,20 +8,12 @@
 
 #include "common/http/proxy_fixture.h"
 
-namespace krypton::http {
+namespace krypton::http::testing {
 namespace {
 
 using namespace std::string_literals;
 using ::testing::EndsWith;
-using testing::Eventually;
 using ::testing::HasSubstr;
-using testing::kOk;
-using testing::Origin;
-using testing::ProxyFixture;
-using testing::RawSocket;
-using testing::ReadRequest;
-using testing::ReadResponse;
-using testing::Recorder;
 
 constexpr milliseconds kSoon{200};
 constexpr char kUpgrade[] =
@@ -278,4 +270,4 @@ TEST(FrameTrackerTest, KnowsWhereFramesEnd) {
 }
 
 }  // namespace
-}  // namespace krypton::http
+}  // namespace krypton::http::testing
