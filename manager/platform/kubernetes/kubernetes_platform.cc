@@ -172,6 +172,7 @@ std::unique_ptr<KubernetesPlatform::Watches> KubernetesPlatform::MakeWatches(
     const auto set = [this](const kube::DeclaredPtr& now) {
       view_.SetDeclared(now->key, now);
       Changed(now->key);
+      if (elector_->IsLeader()) status_queue_.Add(kube::QueueKey(now->key));
     };
     return std::make_unique<Watches::Declared>(
         reader_, settings(kube::CustomResource(kind), ""),

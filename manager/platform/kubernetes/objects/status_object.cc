@@ -65,20 +65,29 @@ json::object Fields(const Status& status, const std::string& selector) {
 }
 
 template <typename Status>
-void SetCondition(Status* status, v1::Condition condition,
-                  std::chrono::system_clock::time_point now) {
-  auto& conditions = *status->mutable_conditions();
-  const auto before =
-      std::find_if(conditions.begin(), conditions.end(),
-                   [&](const v1::Condition& other) { return other.type() == condition.type(); });
-  v1::Condition& slot = before == conditions.end() ? *conditions.Add() : *before;
-  if (slot.status() == condition.status()) {
-    *condition.mutable_last_transition_time() = slot.last_transition_time();
+const v1::Condition* FindCondition(const Status& status, const std::string& type) {
+  const auto found =
+      std::find_if(status.conditions().begin(), status.conditions().end(),
+                   [&](const v1::Condition& condition) { return condition.type() == type; });
+  return found == status.conditions().end() ? nullptr : &*found;
+}
+
+// It keeps the time of its last transition from what is written already.
+template <typename Status>
+void SetCondition(const Status& written, v1::Condition condition,
+                  std::chrono::system_clock::time_point now, Status* status) {
+  const v1::Condition* before = FindCondition(written, condition.type());
+  if (before != nullptr && before->status() == condition.status()) {
+    *condition.mutable_last_transition_time() = before->last_transition_time();
   } else {
     condition.mutable_last_transition_time()->set_seconds(
         std::chrono::system_clock::to_time_t(now));
   }
-  slot = std::move(condition);
+  auto& conditions = *status->mutable_conditions();
+  const auto slot =
+      std::find_if(conditions.begin(), conditions.end(),
+                   [&](const v1::Condition& other) { return other.type() == condition.type(); });
+  (slot == conditions.end() ? *conditions.Add() : *slot) = std::move(condition);
 }
 
 std::string ProblemsOf(const Declared& declared) {
@@ -91,12 +100,15 @@ std::string ProblemsOf(const Declared& declared) {
   return text;
 }
 
-// What is written to the second is compared to the second.
+// What is written to the second is compared to the second; the server has the conditions in an
+// order of its own.
 template <typename Status>
 Status Rounded(Status status) {
   for (auto& condition : *status.mutable_conditions()) {
     condition.mutable_last_transition_time()->set_nanos(0);
   }
+  std::sort(status.mutable_conditions()->begin(), status.mutable_conditions()->end(),
+            [](const v1::Condition& a, const v1::Condition& b) { return a.type() < b.type(); });
   if constexpr (std::is_same_v<Status, v1::AgentStatus>) {
     if (status.has_last_invocation_at()) status.mutable_last_invocation_at()->set_nanos(0);
   }
@@ -127,14 +139,16 @@ platform::Status RefusedStatus(const Declared& declared, const platform::Status&
   std::visit(
       [&](auto& fields) {
         using Status = std::decay_t<decltype(fields)>;
+        const auto* same_kind = std::get_if<Status>(&declared.status);
+        const Status written = same_kind == nullptr ? Status() : *same_kind;
         for (const char* type : {"Accepted", "Ready"}) {
           condition.set_type(type);
-          SetCondition(&fields, condition, now);
+          SetCondition(written, condition, now, &fields);
         }
         if (fields.observed_generation() != 0) return;
         // There is no good version that could run.
         condition.set_type("Available");
-        SetCondition(&fields, condition, now);
+        SetCondition(written, condition, now, &fields);
         if constexpr (std::is_same_v<Status, v1::AgentStatus>) {
           fields.set_phase(v1::AGENT_PHASE_FAILED);
         } else {

@@ -17,7 +17,7 @@ boost::json::object StatusObject(const Declared& declared, const platform::Statu
 
 // Of a resource whose spec is not valid: what was said of its last good version (default-made where
 // there is none), and that the present one is not accepted. A condition keeps the time of its last
-// transition from `before`.
+// transition from what is written already.
 platform::Status RefusedStatus(const Declared& declared, const platform::Status& before,
                                std::chrono::system_clock::time_point now);
 
