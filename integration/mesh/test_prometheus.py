@@ -1,17 +1,20 @@
 """A real Prometheus over a mesh: every query of dashboards and rules has an answer, and the counts are the client's."""
 
+import json
 import os
 import time
 
 import pytest
 from harness import http, load
 from harness.mesh import Mesh
+from harness.models import STAND_IN, apply_model, status_of
 from harness.prometheus import BINARIES, Prometheus
 from harness.processes import SLOW
 from harness.queries import NAMES, documented, named_in, queries, recipes, rules
 from harness.waiting import eventually
 
 NAMESPACES = ("default", "team")
+MODELS = "KRYPTON_TEST_PYTHON_MODELS" in os.environ
 TRACE = os.urandom(16).hex()
 
 
@@ -19,7 +22,7 @@ class Client:
     """Calls, and what it counted: {(namespace, agent, status): calls}."""
 
     def __init__(self, mesh):
-        self.mesh, self.counts = mesh, {}
+        self.mesh, self.counts, self.models = mesh, {}, {}
 
     def count(self, namespace, agent, status):
         key = namespace, agent, str(status)
@@ -47,11 +50,27 @@ def everything_happens(mesh, client):
                 client.call("echo", f"/status?code={code}", namespace)
         client.burst("echo", "/sleep?ms=100", 40, namespace)  # More than queue and replica hold.
     client.call("echo", "/pid", headers={"traceparent": f"00-{TRACE}-{os.urandom(8).hex()}-01"})
+    if MODELS:
+        models_answer(mesh, client.models)
     straight_to_the_sidecar(mesh)
     replicas_go_and_come(mesh, client)
     mesh.call("nobody")
     for _ in range(3):
         mesh.get("control_plane", "/v1/agents", "http")
+
+
+def models_answer(mesh, counts):
+    """Plain and streamed answers of the real llama.cpp, and failures of one that fails as told."""
+    apply_model(mesh, "tiny", args=["--ctx-size", "2048"])
+    apply_model(mesh, "stand-in", command=f"exec python3 -S {STAND_IN}")
+    for name in ("tiny", "stand-in"):
+        eventually(lambda: (status_of(mesh, name) or {}).get("phase") == "Ready", 60 * SLOW, f"{name} is ready")
+    hello = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    for body in [{"model": "tiny", **hello}] * 3 + [{"model": "tiny", **hello, **streamed}] * 3 \
+            + [{"model": "stand-in", "behave": "503"}] * 2:
+        answer = http.call(mesh.http, "POST", "/v1/chat/completions", body=json.dumps(body).encode(), timeout=60)
+        counts[body["model"], str(answer.status)] = counts.get((body["model"], str(answer.status)), 0) + 1
 
 
 def straight_to_the_sidecar(mesh):
@@ -94,7 +113,7 @@ def test_every_target_is_up_and_none_is_there_twice(scraped):
     _, prometheus, _ = scraped
     jobs = {labels["job"]: value for labels, value in prometheus.ask("sum by (job) (up)")}
     assert jobs == {"krypton-gateway": 1, "krypton-control-plane": 1, "krypton-manager": 1,
-                    "krypton-system/krypton-agents": 3}
+                    "krypton-system/krypton-agents": 5 if MODELS else 3}
     assert not prometheus.ask("count by (instance) (up) > 1")
 
 
@@ -118,10 +137,23 @@ def test_an_agents_namespace_is_its_own(scraped):
     assert {labels["namespace"] for labels, _ in prometheus.ask("krypton_registry_version")} == {"krypton-system"}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "krypton-models"])
+def test_models_counters_are_what_the_client_counted(scraped):
+    _, prometheus, client = scraped
+    if not MODELS:
+        pytest.skip("KRYPTON_TEST_PYTHON_MODELS is not set; ./dev test sets it")
+    seen = {(labels["model"], labels["status"]): value for labels, value in
+            prometheus.ask('krypton_model_invocations_total{model!="_unknown"} > 0')}
+    assert seen == client.models == {("tiny", "200"): 6, ("stand-in", "503"): 2}
+    assert prometheus.value('krypton_model_time_to_first_token_seconds_count{model="tiny"}') == 3
+    assert prometheus.value('krypton_model_tokens_total{model="tiny", type="completion"}') > 6
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_panel_shows_something(scraped, name):
     _, prometheus, _ = scraped
-    chosen = {"namespace": "default", "agent": "echo"}
+    if name == "krypton-models" and not MODELS:
+        pytest.skip("KRYPTON_TEST_PYTHON_MODELS is not set; ./dev test sets it")
+    chosen = {"namespace": "default", "agent": "echo", "model": ".+"}
     if name == "krypton-overview":
         chosen = {"namespace": ".+", "agent": ".+"}
     for where, expr in queries(name, **chosen):
