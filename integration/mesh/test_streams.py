@@ -41,8 +41,8 @@ def test_a_stream_in_which_bytes_flow_keeps_its_agent_awake(mesh):
 
 
 def test_streams_have_a_bound_of_their_own(mesh):
-    mesh.apply("bound", mode="always-on", maxReplicas=1, maxStreams=3, timeout="2s",
-               startupTimeout="2s")
+    patience = f"{2 * SLOW}s"  # A slow machine starts an agent slowly.
+    mesh.apply("bound", mode="always-on", maxReplicas=1, maxStreams=3, timeout=patience, startupTimeout=patience)
     mesh.wait_replicas("bound", 1)
     streams = [open_stream(mesh.http, path("default", "bound", "/standing")) for _ in range(3)]
     more = mesh.call("bound", "/standing")
