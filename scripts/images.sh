@@ -2,10 +2,10 @@
 
 version() { sed -n 's/^project(krypton VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt"; }
 
-# build_image_programs: what the images are made of, unless KRYPTON_IMAGES_FROM names a folder of built programs.
+# build_image_programs [TARGET...]: what the images are made of, unless KRYPTON_IMAGES_FROM names a folder of built programs.
 build_image_programs() {
   [ -n "${KRYPTON_IMAGES_FROM:-}" ] \
-    || build release krypton krypton-manager krypton-gateway krypton-control-plane krypton-proxy
+    || build release "$@" krypton krypton-manager krypton-gateway krypton-control-plane krypton-proxy
 }
 
 # build_images [--push HOST/PATH]: archives and bills of materials in build/images.

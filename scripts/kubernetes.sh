@@ -24,7 +24,7 @@ test_in_cluster() {
     return 77
   fi
   install_packages base test images kubernetes
-  build_image_programs
+  build_image_programs krypton_kube_integration_test
   export KRYPTON_TEST_PYTHON KRYPTON_TEST_PYTHON_MODELS KRYPTON_GOOGLEAPIS_DIR KRYPTON_SOURCE_DIR=$root
   KRYPTON_TEST_PYTHON=$(test_python)
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)

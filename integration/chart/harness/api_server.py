@@ -33,7 +33,8 @@ class ApiServer:
     def __init__(self, binaries, folder):
         self.binaries, self.folder = Path(binaries), Path(folder)
         self.processes = []
-        client, peer, self.port = free_ports(3)
+        self.etcd_port, peer, self.port = free_ports(3)
+        client = self.etcd_port
         key = self.folder / "sa.key"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
         (self.folder / "tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
@@ -41,18 +42,35 @@ class ApiServer:
                     "--listen-client-urls", f"http://127.0.0.1:{client}",
                     "--advertise-client-urls", f"http://127.0.0.1:{client}",
                     "--listen-peer-urls", f"http://127.0.0.1:{peer}")
-        self._start("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{client}", "--bind-address=127.0.0.1",
-                    f"--secure-port={self.port}", f"--cert-dir={self.folder}", "--authorization-mode=RBAC",
-                    f"--token-auth-file={self.folder / 'tokens.csv'}", f"--service-account-key-file={key}",
-                    f"--service-account-signing-key-file={key}", "--endpoint-reconciler-type=none",
-                    "--service-account-issuer=https://kubernetes.default.svc", "--disable-admission-plugins="
-                    "ServiceAccount", "--service-cluster-ip-range=10.96.0.0/16")
+        self.server_command = (
+            "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{client}", "--bind-address=127.0.0.1",
+            f"--secure-port={self.port}", f"--cert-dir={self.folder}", "--authorization-mode=RBAC",
+            f"--token-auth-file={self.folder / 'tokens.csv'}", f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}", "--endpoint-reconciler-type=none",
+            "--service-account-issuer=https://kubernetes.default.svc", "--disable-admission-plugins=ServiceAccount",
+            "--service-cluster-ip-range=10.96.0.0/16")
+        self._start(*self.server_command)
         self.kubeconfig = self.folder / "kubeconfig"
         try:
             self._wait()
         except BaseException:
             self.end()
             raise
+
+    def restart(self):
+        """The API server anew, with the past forgotten: what was watched before is answered 410."""
+        etcd = f"http://127.0.0.1:{self.etcd_port}/v3/kv"
+        ask = json.dumps({"key": "AA==", "count_only": True}).encode()
+        with urllib.request.urlopen(f"{etcd}/range", data=ask, timeout=20) as answer:
+            revision = json.loads(answer.read())["header"]["revision"]
+        server = self.processes.pop()
+        server.kill()  # In order it would wait a minute for those who watch.
+        server.wait(60)
+        with urllib.request.urlopen(f"{etcd}/compaction", timeout=20,
+                                    data=json.dumps({"revision": revision, "physical": True}).encode()):
+            pass
+        self._start(*self.server_command)
+        self._wait()
 
     def _start(self, name, *arguments):
         with open(self.folder / f"{name}.log", "wb") as log:

@@ -5,6 +5,7 @@
 namespace krypton::kube {
 
 std::string ToString(const ObjectName& name) {
+  if (name.name.empty()) return name.name_space;
   return name.name_space.empty() ? name.name : absl::StrCat(name.name_space, "/", name.name);
 }
 
