@@ -249,6 +249,13 @@ TEST(ModelGatewayTest, WhatWasDeliveredIsNotAskedAgain) {
   EXPECT_EQ(ErrorOf(broken), "agent_unreachable");
   EXPECT_EQ(broken->get_header_value("x-should-retry"), "false");
 
+  mesh.RegisterModel({&mesh.AddReplica([](http::Exchange& exchange) {
+    return exchange.RespondError(http::ErrorCode::kAgentTimeout, "the sidecar's");
+  })});
+  const auto sidecars = mesh.Post(kChat, kAsk);
+  EXPECT_EQ(ErrorOf(sidecars), "agent_timeout");
+  EXPECT_EQ(sidecars->get_header_value("x-should-retry"), "false");
+
   mesh.model_spec().mutable_timeout()->set_nanos(50'000'000);
   mesh.RegisterModel({&mesh.AddReplica([](http::Exchange& exchange) -> http::Task<void> {
     http::Event never(exchange.worker());
