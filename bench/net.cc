@@ -31,11 +31,6 @@ sockaddr_in Loopback(std::uint16_t port) {
   return address;
 }
 
-void SetNoDelay(int fd) {
-  const int one = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
 std::int64_t LeadingNumber(std::string_view text, std::int64_t otherwise) {
   std::int64_t number = otherwise;
   std::from_chars(text.data(), text.data() + text.size(), number);
@@ -62,6 +57,11 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void SendAtOnce(int fd) {
+  const int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
 int Listen(std::uint16_t& port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int one = 1;
@@ -83,7 +83,7 @@ int Connect(const std::string& address) {
   if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) {
     Fail("connect to " + address);
   }
-  SetNoDelay(fd);
+  SendAtOnce(fd);
   fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
 }

@@ -22,6 +22,8 @@ void RaiseFileLimit();
 int Listen(std::uint16_t& port);
 // Connects to HOST:PORT, or a PORT of 127.0.0.1; blocks until it is connected, then non-blocking.
 int Connect(const std::string& address);
+// What is written goes out without waiting for more (TCP_NODELAY). Connect does so by itself.
+void SendAtOnce(int fd);
 // Registers `fd` with `epoll` under `data`.
 void Watch(int epoll, int fd, std::uint32_t events, void* data);
 void Rewatch(int epoll, int fd, std::uint32_t events, void* data);

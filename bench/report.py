@@ -81,7 +81,7 @@ def print_chats(chats):
     rows = [[streams, name, *[number(figures[key], 0) for key in ("first_p50", "gap_p50", "gap_p99")],
              "-" if name == "direct" else number(figures["cpu_ms"], 2)]
             for (name, streams), figures in sorted(chats.items(), key=lambda item: item[0][1])]
-    print("\nStreaming chats, 200 tokens each; microseconds beyond the direct way's\n")
+    print("\nStreaming chats, 200 tokens each; microseconds beyond the direct way's, which are as they are\n")
     print(table(["streams", "through", "first token +µs p50", "gap +µs p50", "gap +µs p99",
                  "CPU ms/1,000 tokens"], rows))
 

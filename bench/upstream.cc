@@ -87,6 +87,7 @@ class Upstream {
     for (;;) {
       const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
+      SendAtOnce(fd);
       auto* connection = new Connection{.id = ++last_id_, .fd = fd};
       live_[connection->id] = connection;
       Watch(epoll_, fd, EPOLLIN, connection);
