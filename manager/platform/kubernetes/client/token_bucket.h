@@ -43,7 +43,9 @@ class TokenBucket {
   double per_second_;
   double tokens_;
   int burst_;
-  Clock::time_point filled_ = Clock::time_point::min() + std::chrono::hours(1);
+  // The clock's beginning: from there to `now` no subtraction overflows, however long a machine is
+  // up.
+  Clock::time_point filled_{};
 };
 
 }  // namespace krypton::kube
