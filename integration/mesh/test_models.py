@@ -31,8 +31,10 @@ def models(mesh, records):
     apply_model(mesh, "tiny", command=recorded_command(records), args=["--ctx-size", "4096"])
     apply_model(mesh, "embed", command=recorded_command(records),
                 args=["--embeddings", "--ctx-size", "1024"], concurrency=2)
+    apply_model(mesh, "counted", command=recorded_command(records), args=["--ctx-size", "1024"], usage="always",
+                concurrency=1)
     apply_model(mesh, "stand-in", command=f"exec python3 -S {STAND_IN}", timeout="1s")
-    for name in ("tiny", "embed", "stand-in"):
+    for name in ("tiny", "embed", "counted", "stand-in"):
         eventually(lambda: (status_of(mesh, name) or {}).get("phase") == "Ready", 30 * SLOW, f"{name} is ready")
 
 
@@ -153,6 +155,46 @@ def read_last(recorded, marker):
     while connection.buffer:
         answer = connection.read()
     return answer
+
+
+# Counted, whether the client asks for it or not.
+
+
+def tokens(mesh, model):
+    scrape = mesh.scrape("gateway")
+    return tuple(scrape.value("krypton_model_tokens_total", model=model, type=kind) or 0
+                 for kind in ("prompt", "completion"))
+
+
+def test_tokens_are_what_the_answers_say(mesh, client):
+    before, streams = tokens(mesh, "tiny"), mesh.scrape("gateway").total(
+        "krypton_model_time_to_first_token_seconds_count", model="tiny")
+    plain = client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=7).usage
+    *_, last = client.chat.completions.create(model="tiny", messages=HELLO, max_tokens=5, stream=True,
+                                              stream_options={"include_usage": True})
+    assert last.usage.completion_tokens <= 5
+    expected = (before[0] + plain.prompt_tokens + last.usage.prompt_tokens,
+                before[1] + plain.completion_tokens + last.usage.completion_tokens)
+    eventually(lambda: tokens(mesh, "tiny") == expected, 5 * SLOW, lambda: f"{expected}: {tokens(mesh, 'tiny')}")
+    assert mesh.scrape("gateway").total("krypton_model_time_to_first_token_seconds_count",
+                                        model="tiny") == streams + 1
+
+
+def test_usage_always_asks_for_the_client_and_takes_the_answer_out_again(mesh, client, records):
+    marker, before = uuid.uuid4().hex, tokens(mesh, "counted")
+    body = json.dumps({"model": "counted", "stream": True, "user": marker, "messages": HELLO, "max_tokens": 6,
+                       "ignore_eos": True}).encode()
+    answer = post(mesh, "/v1/chat/completions", body)
+    assert answer.status == 200 and answer.body.endswith(b"data: [DONE]\n\n") and b'"usage"' not in answer.body
+    (request, response), = eventually(lambda: exchanges(records, marker.encode()), 5 * SLOW, "it was recorded")
+    assert json.loads(request.partition(b"\r\n\r\n")[2])["stream_options"] == {"include_usage": True}
+    events = read_last(response, marker).body.split(b"\n\n")
+    assert answer.body == b"\n\n".join(event for event in events if b'"usage"' not in event)
+    eventually(lambda: tokens(mesh, "counted")[1] == before[1] + 6, 5 * SLOW, "its tokens are counted")
+    # Who asks gets it.
+    *_, last = client.chat.completions.create(model="counted", messages=HELLO, max_tokens=3, stream=True,
+                                              stream_options={"include_usage": True})
+    assert last.choices == [] and last.usage.completion_tokens <= 3
 
 
 # What goes wrong is what the SDK expects.
