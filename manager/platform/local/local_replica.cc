@@ -81,9 +81,9 @@ void LocalReplica::Start(const resource::Resource& resource, const std::string& 
 
 // Said in its log too: who asks for that wants to know just this.
 void LocalReplica::FailToStart(const std::string& why) {
-  log::Warn("replica cannot be started",
-            {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},
-             {"reason", why}});
+  log::Warn(
+      "replica cannot be started",
+      {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)}, {"reason", why}});
   const absl::Status noted = WriteFileAtomically(folder() + "/agent.log", "krypton: " + why + "\n");
   if (!noted.ok()) log::Debug("replica's log cannot be written", {{"reason", noted}});
   Fail("cannot be started: " + why);
