@@ -217,6 +217,18 @@ TEST(ModelGatewayTest, ASmallBodyThatComesSlowlyTakesNoSlot) {
   EXPECT_EQ(recorder.last(), R"({"model":"llama"    })");
 }
 
+TEST(ModelGatewayTest, AClientThatGoesInsideItsBodyCountsAsGone) {
+  Mesh mesh;
+  mesh.RegisterModel({});
+  RawSocket client = RawSocket::Connect(mesh.address());
+  client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n\r\n{");
+  EXPECT_TRUE(Eventually([&] { return mesh.traffic().requests_in_flight() == 1; }));
+  client.Close();
+  EXPECT_TRUE(
+      Eventually([&] { return mesh.Metric("krypton_model_invocations_total", "499") == 1; }));
+  EXPECT_EQ(mesh.Metric("krypton_model_invocations_total", "400"), 0);
+}
+
 TEST(ModelGatewayTest, ACallWaitsForTheModelAndItsDeletionEndsTheWait) {
   Mesh mesh;
   mesh.RegisterModel({});

@@ -48,6 +48,7 @@ http::Task<void> Gateway::HandleModelCall(http::Exchange& exchange, const Route&
   // Parse.
   ScanBudget::Lease lease(scan_budget_);
   ModelName name = co_await ReadModelName(exchange, settings_.model_scan_bytes, lease);
+  if (exchange.cancelled() == http::Cancelled::kClientGone) co_return;
   if (name.error) {
     if (name.error->Status() == 503) exchange.AddResponseHeader("x-should-retry", "true");
     co_await exchange.RespondError(*std::move(name.error));
