@@ -180,7 +180,8 @@ TEST_F(WorkQueueTest, ManyKeysAtOnceDoNotStarveANewOne) {
   const auto began = Clock::now();
   queue.Add("new");
   ASSERT_TRUE(WaitFor([&] { return done_at != 0; }));
-  EXPECT_LT(Clock::time_point(Clock::duration(done_at)) - began, 1s);
+  // Below a second on a machine that is not busy and without a sanitizer.
+  EXPECT_LT(Clock::time_point(Clock::duration(done_at)) - began, 10s);
   workers.Stop();
 }
 
