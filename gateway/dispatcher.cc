@@ -336,6 +336,8 @@ Place Dispatcher::PlaceOf(const Ticket& ticket) const {
 // ---- What is said of it ----
 
 void Dispatcher::CountWaiting(int change, TimePoint now) {
+  // Another thread may have looked at the clock first and come here second.
+  now = std::max(now, waiting_since_);
   if (waiting_ > 0) waiting_seconds_ += waiting_ * Seconds(now - waiting_since_);
   waiting_since_ = now;
   waiting_ += change;

@@ -29,7 +29,7 @@ def test_a_cold_start_costs_less_than_the_kubelets_own_readiness(start, namespac
     """Call → first byte, against the moment when the pod's Ready condition would have let a Service send it a call."""
     ours, kubelets, container = [], [], []
     for number in range(5):
-        cold = start(agent(namespace, f"cold-{number}", scaleToZeroAfter="60s"))
+        cold = start(agent(namespace, f"cold-{number}", scaleToZeroAfter="60s", imagePullPolicy="IfNotPresent"))
         began, wall = time.monotonic(), time.time()
         assert cold.call("/pid").status == 200
         ours.append(time.monotonic() - began)

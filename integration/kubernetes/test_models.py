@@ -11,7 +11,7 @@ from kube.api import ApiError
 def model(namespace, name, **spec):
     return {"apiVersion": "krypton.ai/v1alpha1", "kind": "Model", "metadata": {"namespace": namespace, "name": name},
             "spec": {"source": {"huggingface": "example/tiny-GGUF", "file": "tiny.gguf"}, "image": image("llama"),
-                     "mode": "serverless", "scaleToZeroAfter": "5s", "startupTimeout": "60s", **RESTRICTED, **spec}}
+                     "imagePullPolicy": "Always", "mode": "serverless", "scaleToZeroAfter": "5s", "startupTimeout": "60s", **RESTRICTED, **spec}}
 
 
 @pytest.fixture

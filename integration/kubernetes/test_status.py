@@ -64,8 +64,8 @@ def test_conditions_are_as_kubernetes_has_them(start, namespace):
 def test_an_image_that_does_not_exist_is_said(start, namespace):
     lost = start(always_on(namespace, "lost", image=image("nothing")))
     eventually(lambda: "ImagePullFailed" in lost.reasons(), 60, lambda: lost.reasons())
-    ready = eventually(lambda: lost.condition("Ready"), 20)
-    assert ready["status"] == "False" and "nothing" in ready["message"], ready
+    eventually(lambda: "nothing" in lost.condition("Ready")["message"], 20, lambda: lost.status())
+    assert lost.condition("Ready")["status"] == "False"
     assert lost.status()["phase"] in ("Pending", "Failed")
     event = next(each for each in lost.events() if each["reason"] == "ImagePullFailed")
     assert event["type"] == "Warning" and "nothing" in event["note"]

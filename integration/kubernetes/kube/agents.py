@@ -20,7 +20,7 @@ def agent(namespace, name, program="probe", **spec):
     """A serverless agent with the tests' own image; `spec` goes over the defaults."""
     return {"apiVersion": "krypton.ai/v1alpha1", "kind": "Agent",
             "metadata": {"namespace": namespace, "name": name},
-            "spec": {"image": image(program), "protocol": "http", "mode": "serverless", "scaleToZeroAfter": "5s",
+            "spec": {"image": image(program), "imagePullPolicy": "Always", "protocol": "http", "mode": "serverless", "scaleToZeroAfter": "5s",
                      **RESTRICTED, **spec}}
 
 

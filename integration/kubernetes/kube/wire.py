@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import grpc
@@ -37,20 +38,28 @@ def channel(address, server_name=None, ca=None, key=None, cert=None):
 
 
 class LoadStream:
-    """One LoadService.Report stream that sends what it is given and collects answers."""
+    """One LoadService.Report stream that sends what it is given, and ends after the first answer."""
 
     def __init__(self, channel, messages, requests, token=None, timeout=10):
         metadata = [("authorization", f"Bearer {token}")] if token is not None else []
+        self.answered = threading.Event()
         self.call = channel.stream_stream("/krypton.v1.LoadService/Report",
                                           request_serializer=lambda request: request.SerializeToString(),
                                           response_deserializer=messages["ReportResponse"].FromString)(
-                                              iter(requests), metadata=metadata, timeout=timeout)
+                                              self.send(requests), metadata=metadata, timeout=timeout)
+
+    def send(self, requests):
+        yield from requests
+        self.answered.wait(10)
 
     def outcome(self):
         """(answers, status code): the code is OK when the server took everything and ended the stream."""
         answers = []
         try:
-            answers.extend(self.call)
+            for answer in self.call:
+                answers.append(answer)
+                self.answered.set()
         except grpc.RpcError:
             pass
+        self.answered.set()
         return answers, self.call.code()
