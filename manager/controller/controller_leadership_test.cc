@@ -124,5 +124,26 @@ TEST_F(ControllerTest, EachChangeOfTheLeadershipIsPassedOnOnce) {
   EXPECT_EQ(leadership.Get(), seen[1]);
 }
 
+TEST_F(ControllerTest, WhatKeepsReplicasFromBeingMadeIsSaid) {
+  Declare("echo");
+  controller_.OnTrouble(resource::AgentKey("default", "echo"), "pods are forbidden");
+  EXPECT_EQ(Available("echo").message(), "pods are forbidden");
+  EXPECT_EQ(Status("echo").phase(), v1::AGENT_PHASE_FAILED);
+  controller_.OnTrouble(resource::AgentKey("default", "echo"), "");
+  EXPECT_EQ(Status("echo").phase(), v1::AGENT_PHASE_PENDING);
+}
+
+TEST_F(ControllerTest, TheIdlestMayGoFirst) {
+  Declare("echo", {.min = 1, .max = 5});
+  ASSERT_TRUE(controller_.Apply(Decision("echo", 3)).ok());
+  platform::Replica young = MakeReplica("young");
+  young.start_time += std::chrono::seconds(60);
+  Replicas("echo", {MakeReplica("busy"), MakeReplica("idle"), young,
+                    MakeReplica("leaving", ReplicaPhase::kDraining)});
+  controller_.OnLoad(Sidecar("busy", 1), ReplicaReport("echo", "busy", 3), true);
+  ASSERT_TRUE(controller_.Apply(Decision("echo", 1)).ok());
+  EXPECT_EQ(platform_.idle("default/echo"), (std::vector<std::string>{"young", "idle", "busy"}));
+}
+
 }  // namespace
 }  // namespace krypton::manager
