@@ -342,7 +342,6 @@ void KubernetesPlatform::Stop() {
   events_.Stop(kEventPatience);
   elector_->Stop();
   for (const auto& watches : watches_) watches->Stop();
-  confirmer_.reset();
   reviewer_.Stop();
   teller_->Stop();
   reader_.Shutdown();
