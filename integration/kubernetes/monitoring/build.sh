@@ -7,7 +7,6 @@ out=$cache/monitoring
 operator=0.85.0
 prometheus=3.16.0
 prometheus_before=2.55.1
-stamp="$operator $prometheus $prometheus_before"
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
@@ -52,14 +51,18 @@ build_prometheus_before() {
     -o "$out/prometheus2" ./cmd/prometheus)
 }
 
-if [ "$(cat "$out/complete" 2>/dev/null)" != "$stamp" ]; then
-  command -v go >/dev/null || { echo "Go is not installed, and the operator is built with it" >&2; exit 1; }
-  mkdir -p "$out"
+# once NAME VERSION COMMAND: unless NAME of that version is there.
+once() {
+  [ "$(cat "$out/$1.version" 2>/dev/null)" != "$2" ] || return 0
+  command -v go >/dev/null || { echo "Go is not installed, and $1 is built with it" >&2; exit 1; }
   work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  build_operator
-  build_prometheus
-  build_prometheus_before
-  echo "$stamp" > "$out/complete"
-fi
+  "$3"
+  chmod -R u+w "$work" && rm -rf "$work"
+  echo "$2" > "$out/$1.version"
+}
+
+mkdir -p "$out"
+once operator "$operator" build_operator
+once prometheus3 "$prometheus" build_prometheus
+once prometheus2 "$prometheus_before" build_prometheus_before
 echo "$out"
