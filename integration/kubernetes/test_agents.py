@@ -108,7 +108,8 @@ def test_a_long_call_ends_before_its_pod_does(start, namespace):
 
 def test_the_service_goes_around_the_gateway_and_can_be_left_out(start, namespace, api):
     with_service = start(always_on(namespace, "served", port=9000)).has(1)
-    assert http.call(with_service.mesh.service("served", 9000, namespace), target="/pid").status == 200
+    address = with_service.mesh.service("served", 9000, namespace)
+    eventually(lambda: http.call(address, target="/pid").status == 200, 20, "the Service leads to the pod")
     start(always_on(namespace, "bare", service=False)).has(1)
     assert api.get("services", namespace, "bare") is None
 
