@@ -63,7 +63,7 @@ def test_one_name_in_two_namespaces_is_two_agents(start, namespace, api, request
     other = f"{namespace}-b"
     api.create("namespaces", None, {"metadata": {"name": other}})
     try:
-        first = start(agent(namespace, "twin", env=[{"name": "PORT", "value": "8080"}]))
+        first = start(agent(namespace, "twin"))
         second = start(agent(other, "twin"))
         assert first.call().status == 200
         assert first.has(1) and second.pods() == [], "a call to the one wakes not the other"

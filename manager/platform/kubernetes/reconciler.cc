@@ -267,7 +267,12 @@ absl::Status Reconciler::Run::Secret() {
 
 absl::Status Reconciler::Run::Service() {
   if (!HasService(resource_)) return Remove(Services(), view_.service);
-  return Ensure(ChildKind::kService, Services(), ServiceFor(resource_), view_.service).status();
+  absl::Status made =
+      Ensure(ChildKind::kService, Services(), ServiceFor(resource_), view_.service).status();
+  // By hand it became what ours cannot be laid over: with another number for its port, there would
+  // be two ports of one name. It is made anew when it is gone.
+  if (IsInvalid(made) && view_.service != nullptr) return Remove(Services(), view_.service);
+  return made;
 }
 
 absl::Status Reconciler::Run::MarkIdlePods(int count) {
