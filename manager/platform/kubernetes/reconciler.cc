@@ -197,7 +197,14 @@ absl::StatusOr<bool> Reconciler::Run::Ensure(ChildKind kind, const GroupVersionR
   const std::string name = FindString(intent, {"metadata", "name"});
   WriteOptions options;
   options.force = live != nullptr || made_before;
-  const auto answer = client_.Apply(gvr, Name(name), intent, options);
+  auto answer = client_.Apply(gvr, Name(name), intent, options);
+  if (IsInvalid(answer.status()) && kind == ChildKind::kService && live != nullptr) {
+    // Ports are told apart by their number, so a port with another number is beside ours, with the
+    // same name: the list is put in place as a whole.
+    const json::object ports{{"spec", json::object{{"ports", *Find(intent, {"spec", "ports"})}}}};
+    (void)client_.Patch(gvr, Name(name), PatchType::kMerge, ports);
+    answer = client_.Apply(gvr, Name(name), intent, options);
+  }
   if (IsConflict(answer.status()) && !options.force) {
     return absl::AlreadyExistsError(absl::StrCat(
         ToString(gvr), " \"", name,

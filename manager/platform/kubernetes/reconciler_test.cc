@@ -238,6 +238,19 @@ TEST_F(ReconcilerTest, SomebodysServiceOfTheNameIsNotTaken) {
   EXPECT_EQ(refused_, 1);
 }
 
+TEST_F(ReconcilerTest, AServicesPortsArePutInPlaceAsAWholeWhereApplyingThemIsRefused) {
+  Settle(1);
+  boost::json::object service = store_.Get("services/echo");
+  service["spec"].as_object()["ports"].as_array()[0].as_object()["port"] = 1234;
+  store_.Put("services/echo", service);
+  store_.Refuse("services/echo", 422, "Invalid");  // Two ports of one name.
+  ShowChildren();
+  reconciler_.Forget();
+  EXPECT_FALSE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(),
+              ElementsAre("PATCH services/echo", "PATCH services/echo", "PATCH services/echo"));
+}
+
 TEST_F(ReconcilerTest, AServiceThatIsNotWantedAnyMoreGoes) {
   Settle(1);
   Declare("{image: 'example.com/echo:1', service: false, serviceAccountName: robot}");
