@@ -17,8 +17,8 @@ from kube.agents import Handle  # noqa: E402
 from kube.mesh import SYSTEM, Mesh, install  # noqa: E402
 
 # In this order: what installs comes first, what breaks things later, what counts and removes last.
-ORDER = ["cluster", "install", "agents", "status", "children", "models", "security", "policies", "upgrade", "faults", "figures", "roles",
-         "uninstall"]
+ORDER = ["cluster", "install", "agents", "scale", "status", "children", "models", "security", "policies", "upgrade",
+         "faults", "figures", "roles", "uninstall"]
 
 
 def pytest_collection_modifyitems(items):
