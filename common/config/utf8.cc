@@ -36,4 +36,22 @@ size_t FindInvalidUtf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+std::string ToUtf8(std::string text) {
+  std::string clean;
+  std::string_view rest = text;
+  for (size_t bad; (bad = FindInvalidUtf8(rest)) != rest.npos;) {
+    clean.append(rest.substr(0, bad)).append("\xef\xbf\xbd");
+    rest.remove_prefix(bad + 1);
+  }
+  if (clean.empty()) return text;
+  return clean.append(rest);
+}
+
+std::string CutUtf8(std::string text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  while (max_bytes > 0 && (static_cast<unsigned char>(text[max_bytes]) & 0xC0) == 0x80) --max_bytes;
+  text.resize(max_bytes);
+  return text;
+}
+
 }  // namespace krypton::config

@@ -1,11 +1,19 @@
-// Whether bytes are text. A pure function; any thread.
+// Whether bytes are text, and what makes them such. Protobuf refuses a message with any other in a
+// `string`. Pure functions; any thread.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace krypton::config {
 
 // The first byte that is not part of well-formed UTF-8 (RFC 3629), or npos.
 size_t FindInvalidUtf8(std::string_view text);
+
+// Each byte that is not part of well-formed UTF-8 becomes U+FFFD.
+std::string ToUtf8(std::string text);
+
+// At most `max_bytes` of the text, cut at the beginning of a character.
+std::string CutUtf8(std::string text, size_t max_bytes);
 
 }  // namespace krypton::config

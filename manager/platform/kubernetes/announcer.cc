@@ -50,7 +50,8 @@ void Announcer::Pods(const ResourceView& view) {
   if (view.deployment != nullptr && !view.deployment->failure.empty()) {
     {
       std::lock_guard lock(mutex_);
-      if (!told_.insert({view.deployment->uid, view.declared->uid}).second) return;
+      // Under the resource's uid, with which it is forgotten.
+      if (!told_.insert({view.declared->uid, "PodsRefused/" + view.deployment->uid}).second) return;
     }
     Emit(*view.declared, EventType::kWarning, "PodsRefused", "Run", view.deployment->failure);
   }

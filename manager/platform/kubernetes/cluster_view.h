@@ -58,7 +58,8 @@ struct ResourceView {
 
 class ClusterView {
  public:
-  // `fingerprint`: of the pods that a resource makes.
+  // `fingerprint`: of the pods that a resource makes. Pure but for the authority, and called under
+  // the lock, so that Recompute leaves no fingerprint of the authority before.
   explicit ClusterView(std::function<std::string(const resource::Resource&)> fingerprint)
       : fingerprint_(std::move(fingerprint)) {}
 

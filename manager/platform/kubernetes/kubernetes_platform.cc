@@ -246,6 +246,11 @@ void KubernetesPlatform::Changed(const v1::ResourceKey& key) {
 void KubernetesPlatform::OnStarted(uint64_t term) {
   reconciler_.Forget();
   teller_->Leadership(true, term, settings_.advertise_address);
+  // Of a spec that is refused the manager hears nothing: to say so is left to the platform.
+  for (const v1::ResourceKey& key : view_.Keys()) {
+    teller_->Changed(key);
+    status_queue_.Add(kube::QueueKey(key));
+  }
 }
 
 // By the elector, before another can begin: the clients' gate is closed already.

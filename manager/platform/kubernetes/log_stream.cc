@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "common/config/utf8.h"
 #include "common/log/log.h"
 
 namespace krypton::kube {
@@ -48,10 +50,10 @@ class PodLogs : public platform::LogStream {
   const platform::LogOptions options_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::deque<platform::LogBatch> batches_;
-  size_t bytes_ = 0;
-  size_t open_ = 0;
-  std::function<void()> ready_;
+  std::deque<platform::LogBatch> batches_ ABSL_GUARDED_BY(mutex_);
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t open_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::function<void()> ready_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::jthread> readers_;
 };
 
@@ -66,7 +68,7 @@ void PodLogs::Read(const PodPtr& pod, std::stop_token stop) {
                       [&](std::string_view piece) { return Take(pod->uid, piece, &rest, stop); });
   platform::LogBatch last;
   last.instance = pod->uid;
-  if (!rest.empty()) last.lines.push_back(std::move(rest));
+  if (!rest.empty()) last.lines.push_back(config::ToUtf8(std::move(rest)));
   // A container that does not run yet has no log.
   if (!status.ok() && !stop.stop_requested()) {
     log::Debug("a pod's log ended", {{"pod", pod->name}, {"why", std::string(status.message())}});
@@ -86,7 +88,7 @@ bool PodLogs::Take(const std::string& instance, std::string_view piece, std::str
     rest->append(piece.substr(0, end));
     if (end == piece.npos && rest->size() < kMaxLineBytes) break;
     if (rest->size() > kMaxLineBytes) rest->resize(kMaxLineBytes);
-    batch.lines.push_back(std::exchange(*rest, {}));
+    batch.lines.push_back(config::ToUtf8(std::exchange(*rest, {})));
     piece.remove_prefix(end == piece.npos ? piece.size() : end + 1);
   }
   if (!batch.lines.empty()) Push(std::move(batch), bytes);

@@ -43,18 +43,6 @@ off_t TailOffset(const UniqueFd& file, int* lines) {
   return 0;
 }
 
-// Bytes that are not UTF-8 become U+FFFD.
-std::string ToUtf8(std::string line) {
-  std::string clean;
-  std::string_view rest = line;
-  for (size_t bad; (bad = config::FindInvalidUtf8(rest)) != rest.npos;) {
-    clean.append(rest.substr(0, bad)).append("\xef\xbf\xbd");
-    rest.remove_prefix(bad + 1);
-  }
-  if (clean.empty()) return line;
-  return clean.append(rest);
-}
-
 }  // namespace
 
 LogTail::LogTail(std::string folder, int tail_lines) : folder_(std::move(folder)) {
@@ -120,7 +108,7 @@ std::vector<std::string> LogTail::Read(size_t max_bytes) {
     taken += line.size() + (whole ? 1 : 0);
     if (whole && line.ends_with('\r')) line.pop_back();
     bytes += line.size() + 1;
-    lines.push_back(ToUtf8(std::move(line)));
+    lines.push_back(config::ToUtf8(std::move(line)));
   }
   buffer_.erase(0, taken);
   return lines;
@@ -128,7 +116,7 @@ std::vector<std::string> LogTail::Read(size_t max_bytes) {
 
 std::vector<std::string> LogTail::ReadRest() {
   std::vector<std::string> lines;
-  if (!buffer_.empty()) lines.push_back(ToUtf8(std::move(buffer_)));
+  if (!buffer_.empty()) lines.push_back(config::ToUtf8(std::move(buffer_)));
   buffer_.clear();
   return lines;
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/config/utf8.h"
 #include "manager/platform/kubernetes/client/json.h"
 
 namespace krypton::kube {
@@ -76,7 +77,7 @@ ApiError ParseApiError(int http_code, std::string_view body) {
   }
   return {.code = http_code,
           .reason = {},
-          .message = std::string(body.substr(0, kMaxMessage)),
+          .message = config::ToUtf8(std::string(body.substr(0, kMaxMessage))),
           .retry_after = {}};
 }
 
@@ -84,7 +85,7 @@ ApiError ParseApiError(const json::object& status) {
   ApiError error;
   error.code = static_cast<int>(IntAt(status, "code"));
   error.reason = std::string(StringAt(status, "reason"));
-  error.message = std::string(StringAt(status, "message").substr(0, kMaxMessage));
+  error.message = config::CutUtf8(std::string(StringAt(status, "message")), kMaxMessage);
   const json::object* details = ObjectAt(status, "details");
   const int64_t seconds = details == nullptr ? 0 : IntAt(*details, "retryAfterSeconds");
   if (seconds > 0) error.retry_after = std::chrono::seconds(seconds);

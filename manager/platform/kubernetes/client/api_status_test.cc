@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/config/utf8.h"
+
 namespace krypton::kube {
 namespace {
 
@@ -41,6 +43,16 @@ TEST(ApiStatusTest, ReadsRetryAfterAndBoundsMessages) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_LT(FromBody(500, std::string(100'000, 'x')).message().size(), 1100u);
   EXPECT_EQ(FromBody(502, "").message(), "get pods \"a/b\": HTTP 502");
+}
+
+TEST(ApiStatusTest, MessagesAreText) {
+  std::string words;
+  for (int i = 0; i < 1000; ++i) words += "\xe2\x82\xac";
+  for (const std::string& body :
+       {R"({"kind":"Status","message":")" + words + R"(","code":422})", "\xff" + words}) {
+    const std::string message(FromBody(422, body).message());
+    EXPECT_EQ(config::FindInvalidUtf8(message), std::string::npos) << message;
+  }
 }
 
 }  // namespace

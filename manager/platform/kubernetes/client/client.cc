@@ -121,6 +121,7 @@ absl::StatusOr<std::string> Client::List(const GroupVersionResource& gvr,
   Call call;
   call.method = "GET";
   call.what = Describe("list", gvr, {name_space, ""});
+  call.stop = options.stop;
   std::string next;
   do {
     call.target = Query(CollectionPath(gvr, name_space))

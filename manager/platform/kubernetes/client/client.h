@@ -50,7 +50,8 @@ struct ClientSettings {
 struct ListOptions {
   std::string label_selector;
   std::string field_selector;
-  int limit = 500;  // objects a page
+  int limit = 500;         // objects a page
+  std::stop_token stop{};  // asked for: CANCELLED
 };
 
 struct WatchOptions {

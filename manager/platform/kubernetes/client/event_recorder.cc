@@ -17,6 +17,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/config/utf8.h"
 #include "common/log/log.h"
 #include "manager/platform/kubernetes/client/client.h"
 #include "manager/platform/kubernetes/client/lease.h"
@@ -31,14 +32,6 @@ using Wall = std::chrono::system_clock;
 
 const GroupVersionResource kEvents = {"events.k8s.io", "v1", "events"};
 constexpr size_t kMaxNote = 1024;
-
-// Cut at a character's beginning.
-std::string Cut(std::string text, size_t bytes) {
-  if (text.size() <= bytes) return text;
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
-  text.resize(bytes);
-  return text;
-}
 
 // What happened, once or as a series.
 struct Event {
@@ -146,7 +139,7 @@ class EventRecorder::Impl {
 };
 
 void EventRecorder::Impl::Emit(Event event) {
-  event.note = Cut(std::move(event.note), kMaxNote);
+  event.note = config::CutUtf8(std::move(event.note), kMaxNote);
   event.first = event.last = Wall::now();
   event.seen = Clock::now();
   const std::lock_guard lock(mutex_);
@@ -249,8 +242,8 @@ absl::Status EventRecorder::Impl::Write(Event& event) {
   absl::Status status;
   if (event.name.empty()) {
     event.count = 1;
-    event.name =
-        absl::StrFormat("%s.%08x%08x", Cut(event.regarding.name, 200), random_(), random_());
+    event.name = absl::StrFormat("%s.%08x%08x", config::CutUtf8(event.regarding.name, 200),
+                                 random_(), random_());
     status = client_.Create(kEvents, event.name_space(), ToJson(event, settings_)).status();
   } else {
     status =

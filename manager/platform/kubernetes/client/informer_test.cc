@@ -246,6 +246,15 @@ TEST_F(InformerTest, ASilentWatchStaysUpAndEndsWhenAsked) {
   EXPECT_EQ(watches_, 1);
 }
 
+TEST_F(InformerTest, AListThatHangsEndsWhenAsked) {
+  Serve([](const FakeRequest&, int, int) { return Held({}); });
+  ASSERT_TRUE(WaitFor([&] { return lists_ == 1; }));
+  const auto began = std::chrono::steady_clock::now();
+  informer_->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_FALSE(informer_->HasSynced());
+}
+
 TEST_F(InformerTest, AServerThatIsGoneIsNotedAndComesBack) {
   std::atomic<bool> up = false;
   Serve([&](const FakeRequest& request, int, int) {

@@ -50,7 +50,7 @@ class Reflector::Impl {
 
  private:
   void Run(const std::stop_token& stop);
-  absl::Status List();
+  absl::Status List(const std::stop_token& stop);
   absl::Status Watch(const std::stop_token& stop);
   bool Take(std::string_view type, const boost::json::object& object);
   void NoteSuccess(const std::string& resource_version);
@@ -77,7 +77,7 @@ class Reflector::Impl {
 
 void Reflector::Impl::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    const absl::Status status = version_.empty() ? List() : Watch(stop);
+    const absl::Status status = version_.empty() ? List(stop) : Watch(stop);
     if (stop.stop_requested()) return;
     if (status.ok()) continue;
     NoteFailure(status);
@@ -90,16 +90,17 @@ void Reflector::Impl::Run(const std::stop_token& stop) {
   }
 }
 
-absl::Status Reflector::Impl::List() {
+absl::Status Reflector::Impl::List(const std::stop_token& stop) {
   {
     const std::lock_guard lock(mutex_);
     ++state_.lists;
   }
   sink_.list_begin();
-  auto version = client_.List(
-      settings_.gvr, settings_.name_space,
-      {.label_selector = settings_.label_selector, .field_selector = settings_.field_selector},
-      sink_.listed);
+  ListOptions options;
+  options.label_selector = settings_.label_selector;
+  options.field_selector = settings_.field_selector;
+  options.stop = stop;
+  auto version = client_.List(settings_.gvr, settings_.name_space, options, sink_.listed);
   if (version.ok() && version->empty()) {
     version = absl::InternalError(what_ + ": the list has no resource version");
   }
@@ -179,7 +180,8 @@ void Reflector::Impl::Pause(const std::stop_token& stop, const absl::Status& sta
   const Clock::time_point now = Clock::now();
   if (now - last_fault_ > kGoodTime) backoff_.Reset();
   last_fault_ = now;
-  const auto pause = std::max(backoff_.Next(), RetryAfter(status).value_or(backoff_.Next() * 0));
+  const std::chrono::milliseconds asked = RetryAfter(status).value_or(std::chrono::milliseconds(0));
+  const std::chrono::milliseconds pause = std::max(backoff_.Next(), asked);
   std::unique_lock lock(mutex_);
   stopped_.wait_for(lock, stop, pause, [] { return false; });
 }

@@ -87,11 +87,12 @@ class Connection {
 
   const absl::Status& setup() const { return setup_; }
 
-  // Whether an idle connection can take a request: what the server says unasked is its goodbye.
+  // Whether an idle connection can take a request: what the server says unasked is its goodbye, and
+  // what was cancelled at its very end stays so.
   bool Usable() {
     const std::lock_guard lock(mutex_);
     pollfd poll_fd = {.fd = fd_, .events = POLLIN | POLLRDHUP, .revents = 0};
-    return fd_ >= 0 && poll(&poll_fd, 1, 0) == 0;
+    return !cancelled_ && fd_ >= 0 && poll(&poll_fd, 1, 0) == 0;
   }
 
   absl::StatusOr<HttpAnswer> Send(const HttpRequest& request, const TransportSettings& settings);

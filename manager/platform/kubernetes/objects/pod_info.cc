@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/config/address.h"
+#include "common/config/utf8.h"
 #include "common/resource/key.h"
 #include "google/protobuf/util/time_util.h"
 #include "manager/platform/kubernetes/objects/json.h"
@@ -44,8 +45,8 @@ constexpr std::array<WaitingReason, 10> kWaiting = {{
 }};
 
 std::string Cut(std::string text) {
-  if (text.size() > kMaxMessage) text = text.substr(0, kMaxMessage - 3) + "...";
-  return text;
+  if (text.size() <= kMaxMessage) return text;
+  return config::CutUtf8(std::move(text), kMaxMessage - 3) + "...";
 }
 
 void AppendDetail(std::string detail, std::string* text) {

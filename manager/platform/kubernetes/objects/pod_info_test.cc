@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "common/config/utf8.h"
 #include "common/resource/key.h"
 #include "manager/platform/kubernetes/objects/testing.h"
 
@@ -85,6 +86,18 @@ TEST(PodInfoTest, OutOfMemoryAndSignalsAreNamed) {
   const PodInfo pod = Read(R"({"containerStatuses": [{"name": "agent",
       "state": {"terminated": {"exitCode": 137, "signal": 9, "reason": "OOMKilled"}}}]})");
   EXPECT_EQ(pod.message, "the agent was ended by signal 9, out of memory");
+}
+
+// Else no gateway could read the registry's entry any more.
+TEST(PodInfoTest, ALongMessageIsCutBetweenCharacters) {
+  for (const char* before : {"", "a", "ab"}) {
+    std::string words = before;
+    for (int i = 0; i < 300; ++i) words += "\xe2\x82\xac";
+    const std::string message = Read(Waiting("CreateContainerError", words)).message;
+    EXPECT_LE(message.size(), 512);
+    EXPECT_THAT(message, testing::EndsWith("\xe2\x82\xac..."));
+    EXPECT_EQ(config::FindInvalidUtf8(message), std::string::npos) << message;
+  }
 }
 
 TEST(PodInfoTest, APodThatNoNodeTakesMayOnlyTakeLonger) {
