@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "cli/printable.h"
 
 namespace krypton::cli {
 namespace {
@@ -88,7 +89,7 @@ bool ChatTurn::Take(std::string_view bytes) {
   const std::string added = answer_.Take(bytes);
   if (!added.empty()) {
     ClearNote();
-    nobody_reads_ = !Print(added);
+    nobody_reads_ = !Print(isatty(STDOUT_FILENO) == 1 ? Printable(added) : added);
   }
   return !nobody_reads_ && answer_.error().empty();
 }

@@ -5,13 +5,14 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "cli/printable.h"
 #include "common/rpc/status.h"
 
 namespace krypton::cli {
 
 int Fail(const absl::Status& status) {
   if (status.ok()) return kOk;
-  fprintf(stderr, "krypton: %s\n", std::string(status.message()).c_str());
+  fprintf(stderr, "krypton: %s\n", Printable(std::string(status.message())).c_str());
   const bool from_server = !rpc::Reason(status).empty();
   return absl::IsInvalidArgument(status) && !from_server ? kUsage : kFailed;
 }

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/gateway_call.h"
 #include "cli/model_request.h"
+#include "cli/printable.h"
 #include "cli/target.h"
 #include "common/config/address.h"
 #include "common/config/flags.h"
@@ -94,7 +95,8 @@ class Call {
   int End() const {
     if (nobody_reads_ || (answered_ && !failed_)) return kOk;
     if (!answered_) return Fail(BrokenCall(call_, error_));
-    fprintf(stderr, "krypton: %s\n", RefusalText(call_, response_, error_body_).c_str());
+    const std::string refusal = Printable(RefusalText(call_, response_, error_body_));
+    fprintf(stderr, "krypton: %s\n", refusal.c_str());
     return kFailed;
   }
 

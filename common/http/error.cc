@@ -1,7 +1,8 @@
 #include "common/http/error.h"
 
 #include <array>
-#include <cstdio>
+
+#include "common/log/format.h"
 
 namespace krypton::http {
 namespace {
@@ -28,25 +29,6 @@ constexpr std::array<Row, 13> kTable{{
     {"agent_unreachable", 502},
 }};
 
-// Messages may quote what a stranger sent: everything outside printable ASCII is escaped.
-void AppendJsonString(std::string& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof(escaped), "\\u%04x", byte);
-      out.append(escaped);
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-}
-
 }  // namespace
 
 std::string_view CodeName(ErrorCode code) { return kTable[static_cast<size_t>(code)].name; }
@@ -60,12 +42,13 @@ std::string_view ErrorType(ErrorCode code) {
 std::string ErrorBody(const Error& error) {
   std::string body = R"({"error":{"code":")";
   body.append(CodeName(error.code)).append(R"(","message":)");
-  AppendJsonString(body, error.message);
+  // It may quote what a stranger sent: any bytes.
+  log::AppendJsonString(body, error.message);
   body.append(R"(,"type":")").append(ErrorType(error.code)).append(R"(","param":)");
   if (error.param.empty()) {
     body.append("null");
   } else {
-    AppendJsonString(body, error.param);
+    log::AppendJsonString(body, error.param);
   }
   body.append("}}\n");
   return body;

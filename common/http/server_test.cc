@@ -214,6 +214,15 @@ TEST(ExchangeTest, ErrorsHaveTheShapeOfTheTable) {
             "\"type\":\"server_error\",\"param\":\"p\"}}\n");
 }
 
+TEST(ErrorTest, AMessageIsUtf8WhateverItQuotes) {
+  const std::string body = ErrorBody({.code = ErrorCode::kModelNotFound,
+                                      .message = "\"gr\xc3\xbc\xc3\x9f\" \xff \xc3",
+                                      .param = {}});
+  EXPECT_NE(body.find("\"message\":\"\\\"gr\xc3\xbc\xc3\x9f\\\" \xef\xbf\xbd \xef\xbf\xbd\""),
+            std::string::npos)
+      << body;
+}
+
 Task<void> Stream(Exchange& exchange, Client&) {
   const Field fields[] = {{"Content-Type", "text/plain"}};
   bool good = co_await exchange.Start(200, fields);
