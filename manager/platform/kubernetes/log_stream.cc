@@ -126,11 +126,12 @@ absl::StatusOr<platform::LogBatch> PodLogs::Read(size_t max_bytes) {
     platform::LogBatch& front = batches_.front();
     if (!taken.instance.empty() && taken.instance != front.instance) break;
     taken.instance = front.instance;
-    while (!front.lines.empty() && size < max_bytes) {
-      size += front.lines.front().size() + 1;
-      taken.lines.push_back(std::move(front.lines.front()));
-      front.lines.erase(front.lines.begin());
+    auto line = front.lines.begin();
+    for (; line != front.lines.end() && size < max_bytes; ++line) {
+      size += line->size() + 1;
+      taken.lines.push_back(std::move(*line));
     }
+    front.lines.erase(front.lines.begin(), line);
     if (!front.lines.empty()) break;
     if (front.end) --open_;
     batches_.pop_front();
