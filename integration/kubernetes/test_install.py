@@ -67,6 +67,7 @@ def ok(answer):
 def test_port_forward_shows_the_series(mesh, start, namespace, target, ports, series):
     seen = start(agent(namespace, "seen", scaleToZeroAfter="60s"))
     assert seen.call().status == 200
+    seen.has(1)  # The call is answered before the kubelet says that the pod runs.
     http.call(mesh.control_plane, target="/v1/agents")
     in_namespace, resource = target.replace("NAMESPACE", namespace).split()
     with subprocess.Popen(["kubectl", "-n", in_namespace, "port-forward", resource, f":{ports}"],
