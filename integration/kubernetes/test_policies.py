@@ -45,8 +45,7 @@ def test_the_mesh_lives_and_agents_are_fenced(fenced, mesh, api, start, namespac
     node = pod["status"]["hostIP"]
     admitted = {f"{gateway['status']['podIP']}:8080": "the gateway",
                 f"{leader['status']['podIP']}:7070": "the manager's gRPC",
-                f"{other['status']['podIP']}:8889": "an agent of its own namespace, by its sidecar",
-                f"{node}:5000": "anything else"}
+                f"{other['status']['podIP']}:8889": "an agent of its own namespace, by its sidecar"}
     refused = {"10.96.0.1:443": "the API server", f"{node}:6443": "the API server at its own address",
                f"{node}:10250": "the kubelet", "169.254.169.254:80": "the metadata address",
                f"{gateway['status']['podIP']}:7080": "the gateway's gRPC",

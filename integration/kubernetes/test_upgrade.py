@@ -12,7 +12,9 @@ def traffic(start, namespace):
     """Calls to an agent that runs and one that sleeps, until the test ends; none may fail."""
     awake = start(always_on(namespace, "awake", minReplicas=2)).has(2)
     sleepy = start(agent(namespace, "sleepy", scaleToZeroAfter="1s"))
-    with awake.traffic("/sleep?ms=20", workers=4) as steady, sleepy.traffic("/pid", workers=1, pause=2.5) as now_and_then:
+    # Who calls now and then keeps no connection: one that idles while its gateway ends is closed.
+    rarely = dict(workers=1, pause=2.5, calls_per_connection=1)
+    with awake.traffic("/sleep?ms=20", workers=4) as steady, sleepy.traffic("/pid", **rarely) as now_and_then:
         steady.wait(50)
         yield steady
         steady.wait(50)

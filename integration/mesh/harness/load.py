@@ -53,6 +53,8 @@ async def read(reader):
         await reader.readuntil(b"\r\n")
     else:
         content = await reader.readexactly(int(headers.get("content-length", 0)))
+    if headers.get("connection", "").lower() == "close":
+        reader.feed_eof()  # As the peer has announced: nothing more may be sent on it.
     return int(head[0].split(" ")[1]), headers.get("krypton-error", ""), content
 
 
@@ -75,9 +77,10 @@ class Traffic:
     connection that is closed before a byte of the answer came while it was idle counts as a failure.
     """
 
-    def __init__(self, address, target, workers=8, pause=0.0, timeout=60.0, **options):
+    def __init__(self, address, target, workers=8, pause=0.0, timeout=60.0, calls_per_connection=50, **options):
         self.addresses = address if isinstance(address, list) else [address]
         self.target, self.workers, self.pause, self.timeout = target, workers, pause, timeout
+        self.calls_per_connection = calls_per_connection
         self.options, self.results, self.stopping = options, [], False
         self.thread = threading.Thread(target=lambda: asyncio.run(self.run()))
 
@@ -102,7 +105,7 @@ class Traffic:
                 self.results.append(Result(0, f"connect: {error}", b"", 0, now))
                 await asyncio.sleep(0.01)
                 continue
-            for _ in range(50):  # Then a new connection, so that both kinds are tried.
+            for _ in range(self.calls_per_connection):  # Then a new one, so that both kinds are tried.
                 if self.stopping or connection[0].at_eof():
                     break
                 result = await call(address, self.target, connection, self.timeout, **self.options)
