@@ -59,6 +59,15 @@ def test_what_was_edited_by_hand_is_put_right_and_what_was_added_stays(start, na
     eventually(lambda: [port["port"] for port in api.get("services", namespace, "edited")["spec"]["ports"]] == [8080], 30)
 
 
+def test_what_is_not_wanted_any_more_goes(start, namespace, api):
+    slim = start(always_on(namespace, "slim")).has(1)
+    api.create("serviceaccounts", namespace, {"metadata": {"name": "mine"}})
+    slim.change(service=False, serviceAccountName="mine")
+    eventually(lambda: api.get("services", namespace, "slim") is None
+               and api.get("serviceaccounts", namespace, "slim") is None, 60, "our Service and account are gone")
+    eventually(lambda: [pod["spec"]["serviceAccountName"] for pod in slim.pods()] == ["mine"], 120, slim.status)
+
+
 def test_one_name_in_two_namespaces_is_two_agents(start, namespace, api, request):
     other = f"{namespace}-b"
     api.create("namespaces", None, {"metadata": {"name": other}})
