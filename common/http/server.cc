@@ -188,9 +188,11 @@ void Server::BeginDrain(bool keep_listening) {
   if (!impl_->started) return;
   if (!keep_listening) impl_->StopAccepting();
   for (const auto& shard : impl_->shards) {
-    shard->worker.Post([part = shard.get()] {
+    shard->worker.Post([part = shard.get(), keep_listening] {
       part->draining = true;
-      part->ShutAll(Cancelled::kNo);
+      // A client may be about to send on a connection that looks idle: as long as there is time, it
+      // learns from its next answer instead.
+      if (!keep_listening) part->ShutAll(Cancelled::kNo);
     });
   }
 }

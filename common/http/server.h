@@ -60,8 +60,8 @@ class Server {
   void Adopt(Worker& worker, int fd, std::string peer);
 
   // From now on answers carry `Connection: close`, and idle connections are closed. Returns at
-  // once. With `keep_listening` new connections are still served (a gateway whose load balancer
-  // learns).
+  // once. With `keep_listening` new connections are still served, and idle ones stay until the call
+  // without it (a gateway whose load balancer learns).
   void BeginDrain(bool keep_listening = false);
   // Stops listening, waits for requests in flight until `soft_deadline`; then ends streams by their
   // protocol (Cancelled::kDraining) and waits until `hard_deadline`; then closes all. True when all

@@ -117,6 +117,24 @@ TEST(ServerTest, SilentConnectionIsClosedWithoutAWord) {
   EXPECT_TRUE(after_one.saw_eof());
 }
 
+TEST(ServerTest, AnIdleConnectionLearnsOfADrainFromItsNextAnswer) {
+  const Fixture fixture(Ok, {});
+  RawSocket client = fixture.Connect();
+  client.Send(kGet);
+  EXPECT_EQ(ReadResponse(client).status, 200);
+  fixture.server->BeginDrain(/*keep_listening=*/true);
+  EXPECT_EQ(client.Receive(milliseconds(100)), "");
+  EXPECT_FALSE(client.saw_eof());
+  client.Send(kGet);
+  EXPECT_THAT(client.ReceiveAll(), HasSubstr("Connection: close"));
+  RawSocket idle = fixture.Connect();
+  idle.Send(kGet);
+  EXPECT_EQ(ReadResponse(idle).status, 200) << "new connections are served";
+  fixture.server->BeginDrain();
+  EXPECT_EQ(idle.ReceiveAll(), "");
+  EXPECT_TRUE(idle.saw_eof());
+}
+
 TEST(ServerTest, ConnectionsAboveTheLimitWaitForOneToEnd) {
   ServerSettings settings;
   settings.limits.max_connections = 2;
