@@ -17,7 +17,7 @@ CACHE = Path(os.environ.get("KRYPTON_CACHE_DIR") or
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory):
     """A kube-apiserver of its own."""
-    programs = Path(os.environ.get("KRYPTON_KUBE_BIN") or CACHE / "kubernetes")
+    programs = Path(os.environ.get("KRYPTON_TEST_KUBE_BIN") or CACHE / "kubernetes")
     if not (programs / "kube-apiserver").exists():
         pytest.skip(f"no kube-apiserver in {programs}: integration/kubernetes/cluster build makes it")
     server = ApiServer(programs, tmp_path_factory.mktemp("api"))

@@ -14,8 +14,8 @@ from harness.crds import define
 from manifests import WORDLESS, manifest, table
 
 ROWS = table()
-GENERATED = int(os.environ.get("KRYPTON_GENERATED_MANIFESTS", "4000"))
-SEED = os.environ.get("KRYPTON_SEED", "1")
+GENERATED = int(os.environ.get("KRYPTON_TEST_GENERATED_MANIFESTS", "4000"))
+SEED = os.environ.get("KRYPTON_TEST_SEED", "1")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ FOREIGN = "Certificate,Issuer,HTTPRoute,ServiceMonitor,PodMonitor,PrometheusRule
 
 @pytest.fixture(scope="module")
 def kubeconform(tmp_path_factory):
-    program = os.environ.get("KRYPTON_KUBECONFORM")
+    program = os.environ.get("KRYPTON_TEST_KUBECONFORM")
     if not program:
         pytest.skip("kubeconform is not here: ./dev test builds it where Go is installed")
     folder = schemas.write(tmp_path_factory.mktemp("schemas"))

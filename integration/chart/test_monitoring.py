@@ -21,7 +21,7 @@ QUICK = ["serviceMonitor.enabled=true", "podMonitor.enabled=true", "serviceMonit
 
 
 def helm():
-    places = [os.environ.get("KRYPTON_HELM"), CACHE / "go-bin" / "helm", shutil.which("helm")]
+    places = [os.environ.get("KRYPTON_TEST_HELM"), CACHE / "go-bin" / "helm", shutil.which("helm")]
     found = next((str(place) for place in places if place and Path(place).exists()), None)
     return found or pytest.skip("helm is not here: ./dev chart builds it where Go is")
 

@@ -1,7 +1,7 @@
 """A kube-apiserver with its etcd, alone on loopback: enough to ask what the API server says to an object.
 
 There is no controller, no kubelet and no node. The programs are those that the cluster tests build;
-KRYPTON_KUBE_BIN names their folder.
+KRYPTON_TEST_KUBE_BIN names their folder.
 """
 
 import json

@@ -11,7 +11,7 @@ CHART = Path(os.environ["KRYPTON_SOURCE_DIR"]) / "charts" / "krypton"
 NAMESPACE = "krypton-system"
 # What helm believes of a cluster that it does not ask; one that was built by `go install` believes in v1.20.
 KUBERNETES = "1.34.4"
-VERSIONS = [os.environ.get("KRYPTON_HELM"), os.environ.get("KRYPTON_HELM4")]
+VERSIONS = [os.environ.get("KRYPTON_TEST_HELM"), os.environ.get("KRYPTON_TEST_HELM4")]
 
 
 def binary(version=0):
