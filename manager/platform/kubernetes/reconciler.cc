@@ -63,6 +63,13 @@ void Seal(json::object* intent) {
   annotations.as_object()[kIntentAnnotation] = fingerprint;
 }
 
+absl::Status NotOurs(const GroupVersionResource& gvr, const std::string& name,
+                     const absl::Status& conflict) {
+  return absl::AlreadyExistsError(
+      absl::StrCat(ToString(gvr), " \"", name,
+                   "\" is there and belongs to somebody else: ", conflict.message()));
+}
+
 }  // namespace
 
 // What was written for one resource, by this leader.
@@ -206,9 +213,7 @@ absl::StatusOr<bool> Reconciler::Run::Ensure(ChildKind kind, const GroupVersionR
     answer = client_.Apply(gvr, Name(name), intent, options);
   }
   if (IsConflict(answer.status()) && !options.force) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        ToString(gvr), " \"", name,
-        "\" is there and belongs to somebody else: ", std::string(answer.status().message())));
+    return NotOurs(gvr, name, answer.status());
   }
   if (!answer.ok()) return answer.status();
   if (as_before) {
@@ -263,8 +268,12 @@ absl::Status Reconciler::Run::Secret() {
       authority_->Issue(key_, Clock::now(), reconciler_.settings_.certificate_lifetime);
   if (!certificate.ok()) return certificate.status();
   const std::string token = authority_->DrainToken(key_, view_.declared->uid);
+  WriteOptions options;
+  options.force = !memory_.secret_uid.empty();  // Somebody else's Secret of this name stays theirs.
   const auto answer = client_.Apply(Secrets(), Name(SecretName(key_)),
-                                    SecretFor(resource_, *certificate, token), WriteOptions());
+                                    SecretFor(resource_, *certificate, token), options);
+  if (IsConflict(answer.status()) && !options.force)
+    return NotOurs(Secrets(), SecretName(key_), answer.status());
   if (!answer.ok()) return answer.status();
   memory_.secret_uid = FindString(answer->as_object(), {"metadata", "uid"});
   memory_.certificate = CertificateText(*authority_, certificate->expires);
@@ -274,12 +283,7 @@ absl::Status Reconciler::Run::Secret() {
 
 absl::Status Reconciler::Run::Service() {
   if (!HasService(resource_)) return Remove(Services(), view_.service);
-  absl::Status made =
-      Ensure(ChildKind::kService, Services(), ServiceFor(resource_), view_.service).status();
-  // By hand it became what ours cannot be laid over: with another number for its port, there would
-  // be two ports of one name. It is made anew when it is gone.
-  if (IsInvalid(made) && view_.service != nullptr) return Remove(Services(), view_.service);
-  return made;
+  return Ensure(ChildKind::kService, Services(), ServiceFor(resource_), view_.service).status();
 }
 
 absl::Status Reconciler::Run::MarkIdlePods(int count) {

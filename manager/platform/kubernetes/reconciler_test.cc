@@ -181,7 +181,8 @@ TEST_F(ReconcilerTest, AJustWrittenChildThatTheWatchDoesNotShowYetIsNotWrittenAg
 
 TEST_F(ReconcilerTest, ASecretThatIsGoneIsMadeAgain) {
   Settle(1);
-  // What the garbage collector does when an owner is gone.
+  store_.Remove("secrets/" + SecretName(key_));
+  // What the garbage collector does then.
   boost::json::object deployment = store_.Get("deployments/echo");
   deployment["metadata"].as_object()["ownerReferences"].as_array().pop_back();
   store_.Put("deployments/echo", deployment);
@@ -249,6 +250,14 @@ TEST_F(ReconcilerTest, AServicesPortsArePutInPlaceAsAWholeWhereApplyingThemIsRef
   EXPECT_FALSE(Reconcile().status.ok());
   EXPECT_THAT(store_.TakeWrites(),
               ElementsAre("PATCH services/echo", "PATCH services/echo", "PATCH services/echo"));
+}
+
+TEST_F(ReconcilerTest, SomebodyElsesSecretOfThatNameStaysTheirs) {
+  const boost::json::object theirs{{"data", boost::json::object{{"mine", "eA=="}}}};
+  store_.Put("secrets/" + SecretName(key_), theirs);
+  view_.SetDesired(key_, 1);
+  EXPECT_EQ(Reconcile().status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(store_.Get("secrets/" + SecretName(key_)).at("data"), theirs.at("data"));
 }
 
 TEST_F(ReconcilerTest, AServiceThatIsNotWantedAnyMoreGoes) {
