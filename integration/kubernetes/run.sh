@@ -17,7 +17,7 @@ done
 
 cd "$here"
 status=0
-"$KRYPTON_TEST_PYTHON" -m pytest -q -ra -p no:cacheprovider --durations=10 --junitxml="$results" \
+"$KRYPTON_TEST_PYTHON" -m pytest -q -ra -p no:cacheprovider --durations=10 --ignore=monitoring --junitxml="$results" \
   "${arguments[@]}" || status=$?
 if [ ${#arguments[@]} -eq 0 ]; then  # What an API server alone can say of the definitions.
   (cd "$here/../chart" && KRYPTON_BINARY_DIR=$root/build/release/bin "$KRYPTON_TEST_PYTHON" -m pytest -q -ra \
