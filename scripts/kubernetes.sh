@@ -26,6 +26,7 @@ test_in_cluster() {
   install_packages base test images kubernetes
   build_image_programs krypton_kube_integration_test
   export KRYPTON_TEST_PYTHON KRYPTON_TEST_PYTHON_MODELS KRYPTON_GOOGLEAPIS_DIR KRYPTON_SOURCE_DIR=$root
+  chart_tools
   KRYPTON_TEST_PYTHON=$(test_python)
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)
   KRYPTON_GOOGLEAPIS_DIR=$(googleapis)

@@ -1,5 +1,13 @@
 # Sourced by ./dev: runs the tests and the benchmarks.
 
+# chart_tools: helm 3 and 4 and kubeconform; empty where they cannot be built.
+chart_tools() {
+  export KRYPTON_TEST_HELM KRYPTON_TEST_HELM4 KRYPTON_TEST_KUBECONFORM
+  KRYPTON_TEST_HELM=$(go_tool helm helm.sh/helm/v3/cmd/helm@v3.19.5)
+  KRYPTON_TEST_HELM4=$(go_tool helm4 helm.sh/helm/v4/cmd/helm@v4.3.1)
+  KRYPTON_TEST_KUBECONFORM=$(go_tool kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0)
+}
+
 # run_tests PRESET [NAME]: ctest, then one line of totals.
 run_tests() {
   local preset=$1 name=${2:-}
@@ -13,10 +21,7 @@ run_tests() {
   KRYPTON_TEST_NODE_GRAFANA=$(node_grafana)
   # A 3.x beside Debian's, where ./dev test monitoring has built it.
   [ ! -x "$cache/monitoring/prometheus3" ] || export KRYPTON_TEST_PROMETHEUS3=$cache/monitoring/prometheus3
-  export KRYPTON_TEST_HELM KRYPTON_TEST_HELM4 KRYPTON_TEST_KUBECONFORM
-  KRYPTON_TEST_HELM=$(go_tool helm helm.sh/helm/v3/cmd/helm@v3.19.5)
-  KRYPTON_TEST_HELM4=$(go_tool helm4 helm.sh/helm/v4/cmd/helm@v4.3.1)
-  KRYPTON_TEST_KUBECONFORM=$(go_tool kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0)
+  chart_tools
   [ -n "$KRYPTON_TEST_HELM" ] || say "helm cannot be built (no Go here): the tests of the chart are skipped"
   [ -n "$grpcurl" ] || say "grpcurl cannot be built (no Go here): its tests are skipped"
   local select=()

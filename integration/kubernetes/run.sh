@@ -21,7 +21,7 @@ status=0
   "${arguments[@]}" || status=$?
 if [ ${#arguments[@]} -eq 0 ]; then  # What an API server alone can say of the definitions.
   (cd "$here/../chart" && KRYPTON_BINARY_DIR=$root/build/release/bin "$KRYPTON_TEST_PYTHON" -m pytest -q -ra \
-    -p no:cacheprovider test_api_server.py test_client.py test_kubectl.py) || status=$?
+    -p no:cacheprovider test_api_server.py test_client.py test_kubectl.py test_install.py) || status=$?
 fi
 if [ "$status" -ne 0 ]; then
   rm -rf "$root/build/kubernetes-logs"
