@@ -44,7 +44,8 @@ def test_it_wakes_answers_the_sdk_and_sleeps(api, mesh, namespace, tiny):
     assert len(events) > 2 and events[-1].usage.completion_tokens > 0
     status = eventually(lambda: (now := api.get("models", namespace, "tiny")["status"])["phase"] == "Ready" and now, 20)
     assert status["readyReplicas"] == 1
-    assert len([pod for pod in pods(api, namespace, "tiny") if is_ready(pod)]) == 1
+    # The sidecar's word comes before the kubelet's.
+    assert eventually(lambda: len([pod for pod in pods(api, namespace, "tiny") if is_ready(pod)]) == 1, 30)
     eventually(lambda: not pods(api, namespace, "tiny"), 60, "it sleeps again")
     eventually(lambda: api.get("models", namespace, "tiny")["status"]["replicas"] == 0, 20)
 
