@@ -21,6 +21,9 @@ std::optional<int> CardOf(const Route& route, const http::RequestHead& request,
   return CardIndex(route.rest);
 }
 
+// Between gateways and sidecars only.
+constexpr std::string_view kHopFields[] = {"krypton-wait"};
+
 std::string_view SessionIn(const http::Fields& fields, const CallPolicy& policy) {
   const std::string_view session = fields.Get(kMcpSession);
   if (!session.empty() || policy.affinity_header.empty()) return session;
@@ -129,7 +132,8 @@ http::ForwardPlan Call::MakePlan() {
   plan.endpoint = ticket_.endpoint()->address;
   plan.target = TargetFor(route_, policy_->invocation_path).ToString();
   plan.host = policy_->host;
-  plan.drop_fields.push_back("krypton-wait");
+  plan.drop_fields = kHopFields;
+  plan.set_fields.reserve(3);  // With one of a model.
   plan.set_fields.push_back({RequestId::kField, id_.value()});
   plan.as_gateway = true;
   plan.prefix = route_.prefix;
@@ -188,6 +192,7 @@ std::function<void()> Call::Detach() {
 http::OnHead Call::NoteHead(const http::ResponseHead& head, std::vector<std::string_view>& drop) {
   refusal_ = RefusalOf(head);
   if (refusal_) return http::OnHead::kRefuse;
+  drop.reserve(2);
   drop.push_back("krypton-load");
   drop.push_back(RequestId::kField);  // The answer has it already.
   LearnSession(head);

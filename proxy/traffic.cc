@@ -15,6 +15,9 @@ namespace {
 using http::ErrorCode;
 using http::ForwardEnd;
 
+// Between gateways and sidecars only.
+constexpr std::string_view kHopFields[] = {"krypton-wait"};
+
 // It asks for a standing stream; whether it gets one is the agent's answer to say.
 bool MayBecomeStream(const http::RequestHead& request) {
   if (request.wants_upgrade) return true;
@@ -103,7 +106,7 @@ http::Task<Traffic::Admission> Traffic::Park(http::Exchange& exchange,
 
 http::ForwardPlan Traffic::Plan(http::Exchange& exchange, Limiter::Slot& slot) {
   http::ForwardPlan plan{.endpoint = agent_};
-  plan.drop_fields = {"krypton-wait"};
+  plan.drop_fields = kHopFields;
   plan.deadline = http::Clock::now() + settings_.timeout;
   plan.on_head = [this, &exchange, &slot](const http::ResponseHead& answer,
                                           std::vector<std::string_view>& drop) {
@@ -111,6 +114,7 @@ http::ForwardPlan Traffic::Plan(http::Exchange& exchange, Limiter::Slot& slot) {
       return http::OnHead::kRefuse;
     }
     // Only the mesh speaks for the mesh: the gateway would send the request again.
+    drop.reserve(2);
     drop.push_back("krypton-load");
     drop.push_back("krypton-error");
     AddLoad(exchange);

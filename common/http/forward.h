@@ -30,18 +30,18 @@ struct ForwardPlan {
   Endpoint endpoint;
   // Sent as the request line's target, as is. Empty: the request's own target.
   std::string target;
-  // Sent as Host. Empty: the client's.
-  std::string host;
+  // Sent as Host. Empty: the client's. This and the other views: of what outlives Forward.
+  std::string_view host;
   // Fields that are set: they replace those of the same name that the client sent.
   std::vector<Field> set_fields;
   // Names of the client's fields that are not passed on (krypton-wait at the gateway).
-  std::vector<std::string_view> drop_fields;
+  std::span<const std::string_view> drop_fields;
 
   // Gateway: adds Via and X-Forwarded-For/-Host/-Proto, X-Forwarded-Prefix when `prefix` is not
   // empty, and rewrites a Location that is path-absolute or names the authority the agent saw under
   // `prefix`. Sidecar: false, passes these fields through untouched.
   bool as_gateway = false;
-  std::string prefix;
+  std::string_view prefix;
   bool trust_forwarded = false;  // The peer is one of --trusted-proxies: append to what it says.
   std::string_view via = "1.1 krypton";
 
@@ -128,7 +128,7 @@ struct CollectSettings {
   TimePoint deadline = kNever;
   // As in ForwardPlan; '%' is escaped in these values too.
   std::vector<Field> set_fields;
-  std::vector<std::string_view> drop_fields;
+  std::span<const std::string_view> drop_fields;
 };
 Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoint,
                             CollectSettings settings);

@@ -1,6 +1,7 @@
 #include "common/http/forward_head.h"
 
 #include <algorithm>
+#include <span>
 
 #include "common/http/guard.h"
 #include "common/http/response.h"
@@ -40,7 +41,7 @@ bool IsProtected(std::string_view name) {
   }
 }
 
-bool IsAmong(std::string_view name, const std::vector<std::string_view>& names) {
+bool IsAmong(std::string_view name, std::span<const std::string_view> names) {
   return std::any_of(names.begin(), names.end(),
                      [&](std::string_view other) { return EqualsIgnoreCase(name, other); });
 }
@@ -183,7 +184,7 @@ void AppendForwardedRequest(std::string& out, const RequestHead& head, const For
   out.append(head.method).append(" ");
   out.append(plan.target.empty() ? head.target : std::string_view(plan.target));
   out.append(" HTTP/1.1\r\n");
-  std::string_view host = plan.host.empty() ? head.host : std::string_view(plan.host);
+  std::string_view host = plan.host.empty() ? head.host : plan.host;
   // HTTP/1.0 without Host, to an address of ours: the address is what is meant.
   const std::string_view address = plan.endpoint.address();
   if (host.empty()) host = address[0] == '/' ? std::string_view("localhost") : address;
@@ -211,8 +212,7 @@ void AppendForwardedResponse(std::string& out, const ResponseHead& head, const R
     if (answer.drop && IsAmong(field.name, *answer.drop)) continue;
     has_date |= field.id == FieldId::kDate;
     if (field.id == FieldId::kLocation && plan.as_gateway && !plan.prefix.empty()) {
-      const std::string_view authority =
-          plan.host.empty() ? request.host : std::string_view(plan.host);
+      const std::string_view authority = plan.host.empty() ? request.host : plan.host;
       AppendField(out, field.name, RewriteLocation(field.value, authority, plan.prefix));
       continue;
     }

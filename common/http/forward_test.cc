@@ -74,7 +74,8 @@ TEST(ForwardTest, GatewaySaysWhereTheRequestComesFrom) {
     plan.target = "/y?z";
     plan.trust_forwarded = trust;
     plan.set_fields = {{"krypton-wait", "20"}};
-    plan.drop_fields = {"x-secret"};
+    static constexpr std::string_view kDropped[] = {"x-secret"};
+    plan.drop_fields = kDropped;
   });
   RawSocket client = proxy.Connect();
   const std::string sent =

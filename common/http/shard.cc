@@ -5,7 +5,7 @@
 namespace krypton::http {
 namespace {
 
-constexpr size_t kMaxFreeStates = 32;       // A worker; what a burst leaves behind is bounded.
+constexpr size_t kMaxFreeStates = 256;      // A worker; what a burst leaves behind is bounded.
 constexpr size_t kMaxKeptBytes = 4 * 1024;  // A string that grew beyond is given back to the heap.
 
 void ClearString(std::string& text) {

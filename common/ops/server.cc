@@ -139,7 +139,7 @@ struct Server::Impl {
     if (http::EqualsIgnoreCase(request.fields.Get("te"), "trailers")) {
       collect.set_fields.push_back({"te", "trailers"});
     }
-    collect.drop_fields.assign(kDroppedFields.begin(), kDroppedFields.end());
+    collect.drop_fields = kDroppedFields;
     ++others;
     co_await http::ForwardCollected(exchange, client, *endpoint, std::move(collect));
     --others;
