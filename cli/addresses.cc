@@ -3,7 +3,10 @@
 #include <signal.h>
 
 #include <boost/json.hpp>
+#include <cctype>
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -64,6 +67,20 @@ std::string RunFolder() {
   std::string cache = Environment("XDG_CACHE_HOME");
   if (cache.empty()) cache = Environment("HOME") + "/.cache";
   return cache + "/krypton/run";
+}
+
+std::string StateFolderOf(const std::string& manifests) {
+  constexpr size_t kMaxName = 32;
+  std::string name;
+  for (const char c : manifests.substr(manifests.rfind('/') + 1).substr(0, kMaxName)) {
+    name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '-';
+  }
+  // FNV-1a: the same in every build.
+  uint32_t hash = 2166136261U;
+  for (const char c : manifests) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  char digits[16];
+  snprintf(digits, sizeof digits, "-%08x", hash);
+  return RunFolder() + "/" + name + digits;
 }
 
 std::string WellKnownReadyFile() { return RunFolder() + "/ready.json"; }

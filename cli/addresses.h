@@ -22,7 +22,10 @@ void AddGatewayFlag(config::Flags& flags, Addresses* given);
 // The folder of `krypton up` on this machine for this user: $XDG_RUNTIME_DIR/krypton, else
 // ~/.cache/krypton/run. May not exist.
 std::string RunFolder();
-// What `krypton up` writes there while it runs.
+// Where in it `krypton up` keeps the state of a mesh over this folder of manifests, an absolute
+// path: two clones of one project do not share the agents of one name.
+std::string StateFolderOf(const std::string& manifests);
+// What `krypton up` writes into the run folder while it runs.
 std::string WellKnownReadyFile();
 
 // Fills what `given` leaves empty.

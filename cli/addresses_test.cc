@@ -46,5 +46,15 @@ TEST_F(AddressesTest, AFileThatIsDamagedIsNone) {
   }
 }
 
+TEST(StateFolderOfTest, IsAnotherForEachFolderOfManifests) {
+  const std::string one = StateFolderOf("/home/ada/one/examples");
+  EXPECT_EQ(one, StateFolderOf("/home/ada/one/examples"));
+  EXPECT_NE(one, StateFolderOf("/home/ada/two/examples"));
+  EXPECT_EQ(one.substr(0, one.size() - 8), RunFolder() + "/examples-");
+  EXPECT_EQ(StateFolderOf("/a/x y;" + std::string(300, 'z')).find_first_of(" ;"),
+            std::string::npos);
+  EXPECT_LT(StateFolderOf("/a/" + std::string(300, 'z')).size(), RunFolder().size() + 50);
+}
+
 }  // namespace
 }  // namespace krypton::cli

@@ -93,6 +93,8 @@ int RunChat(const ChatOptions& options) {
         absl::InvalidArgumentError("--gateway: " + std::string(gateway.status().message())));
   }
   GatewayCall call{.gateway = found.gateway, .target = options.model, .timeout = options.timeout};
+  // Before a word is asked for that nobody would hear.
+  if (const absl::Status status = FindModel(call); !status.ok()) return Fail(status);
   return Conversation(options, std::move(call)).Run();
 }
 

@@ -23,8 +23,8 @@ struct ChatOptions {
 };
 
 void AddChat(config::Flags& flags, ChatOptions* options);
-// At a terminal an error is told and the conversation goes on; through pipes the first ends it
-// with 1.
+// 1 when there is no such model. At a terminal an error is told and the conversation goes on;
+// through pipes the first ends it with 1.
 int RunChat(const ChatOptions& options);
 
 }  // namespace krypton::cli

@@ -3,6 +3,8 @@
 #include <httplib.h>
 
 #include <boost/json.hpp>
+#include <cctype>
+#include <string_view>
 
 namespace krypton::cli {
 
@@ -34,6 +36,57 @@ std::string RefusalText(const GatewayCall& call, const httplib::Response& respon
                         const std::string& body) {
   return call.target + " answered " + std::to_string(response.status) + " " + response.reason +
          "\n" + ErrorText(response, body);
+}
+
+namespace {
+
+constexpr size_t kMostNamed = 8;
+
+// The ids of an answer of GET /v1/models: "gemma, tiny".
+std::string Ids(const std::string& body) {
+  boost::json::error_code error;
+  const boost::json::value list = boost::json::parse(body, error);
+  const auto* object = !error ? list.if_object() : nullptr;
+  const auto* data = object != nullptr ? object->if_contains("data") : nullptr;
+  const auto* models = data != nullptr ? data->if_array() : nullptr;
+  std::string ids;
+  for (size_t i = 0; models != nullptr && i < models->size(); ++i) {
+    if (i == kMostNamed) return ids + ", ...";
+    const auto* model = models->at(i).if_object();
+    const auto* id = model != nullptr ? model->if_contains("id") : nullptr;
+    if (id == nullptr || !id->is_string()) continue;
+    ids += (ids.empty() ? "" : ", ") + std::string(id->get_string());
+  }
+  return ids;
+}
+
+// What a person typed, as a part of a path.
+std::string Escaped(std::string_view text) {
+  constexpr std::string_view kPlain = "-._~/";
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string escaped;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (byte < 0x80 && std::isalnum(byte) != 0) || kPlain.find(c) != kPlain.npos;
+    escaped += plain ? std::string(1, c) : std::string{'%', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return escaped;
+}
+
+}  // namespace
+
+absl::Status FindModel(const GatewayCall& call) {
+  const auto client = NewGatewayClient(call);
+  const httplib::Result model = client->Get(("/v1/models/" + Escaped(call.target)).c_str());
+  if (!model) return BrokenCall(call, model.error());
+  if (model->get_header_value("krypton-error") != "model_not_found") return absl::OkStatus();
+  const httplib::Result list = client->Get("/v1/models");
+  const std::string ids = list && list->status == 200 ? Ids(list->body) : "";
+  const std::string nobody = "there is no model \"" + call.target + "\"; ";
+  if (!ids.empty()) return absl::NotFoundError(nobody + "there are: " + ids);
+  return absl::NotFoundError(nobody +
+                             "this mesh has none. './dev run --model' starts with two; or give "
+                             "'krypton up' a folder with a manifest of kind Model");
 }
 
 absl::Status BrokenCall(const GatewayCall& call, httplib::Error error) {

@@ -31,6 +31,10 @@ std::string ErrorText(const httplib::Response& response, const std::string& body
 // "tiny answered 404 Not Found" and what it says of it.
 std::string RefusalText(const GatewayCall& call, const httplib::Response& response,
                         const std::string& body);
+// OK when the gateway knows a model of the name `call.target`, or is no gateway of Krypton's and
+// does not say. kNotFound names the models that there are, or how to get one.
+absl::Status FindModel(const GatewayCall& call);
+
 // The call ended without an answer.
 absl::Status BrokenCall(const GatewayCall& call, httplib::Error error);
 

@@ -181,8 +181,10 @@ int RunInvoke(const InvokeOptions& options) {
   Call invocation(options, call);
   invocation.Run(std::move(request));
   const std::string id = target->agent_namespace + "/" + target->name;
-  if (invocation.no_such_agent() && IsModel(call, id)) {
-    return InvokeModel(options, call, id, *body, *std::move(headers));
+  if (invocation.no_such_agent()) {
+    if (IsModel(call, id)) return InvokeModel(options, call, id, *body, *std::move(headers));
+    return Fail(absl::NotFoundError("there is neither an agent nor a model " + id +
+                                    "; 'krypton get agents' and 'krypton get models' list them"));
   }
   return invocation.End();
 }

@@ -3,6 +3,7 @@
 #include <google/protobuf/timestamp.pb.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace krypton::cli {
 namespace {
@@ -15,7 +16,51 @@ std::string Two(int64_t first, const char* unit, int64_t second, const char* sma
   return text;
 }
 
+// Where the character number `count` of `text` begins, or its end.
+size_t OffsetOf(std::string_view text, size_t count) {
+  size_t at = 0;
+  while (at < text.size()) {
+    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80 && count-- == 0) break;
+    ++at;
+  }
+  return at;
+}
+
+// Takes a line of at most `width` characters from the beginning of `text`.
+std::string TakeLine(std::string_view& text, size_t width) {
+  size_t end = OffsetOf(text, width);
+  if (end < text.size()) {
+    const size_t blank = text.substr(0, end + 1).rfind(' ');
+    if (blank != text.npos && blank > end / 2) end = blank;
+  }
+  std::string line(text.substr(0, end));
+  text.remove_prefix(end);
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  return line;
+}
+
+constexpr std::string_view kIndent = "    ";
+constexpr std::string_view kLeftOut = "[...] ";
+
 }  // namespace
+
+std::vector<std::string> Wrap(const std::string& text, size_t width, size_t max_lines) {
+  std::vector<std::string> lines;
+  std::string_view rest = text;
+  const size_t narrow = width > 2 * kIndent.size() ? width - kIndent.size() : width;
+  while (!rest.empty() || lines.empty()) {
+    const bool is_last = lines.size() + 1 == max_lines;
+    std::string line(lines.empty() || narrow == width ? "" : kIndent);
+    const size_t room = lines.empty() ? width : narrow;
+    if (is_last && Width(std::string(rest)) > room && room > kLeftOut.size()) {
+      line += kLeftOut;
+      rest.remove_prefix(OffsetOf(rest, Width(std::string(rest)) - (room - kLeftOut.size())));
+    }
+    line += TakeLine(rest, is_last ? rest.size() : room);
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
 
 Table::Table(std::vector<std::string> header) : header_(std::move(header)) { Widen(header_); }
 

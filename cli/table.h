@@ -39,6 +39,11 @@ std::string Age(std::chrono::seconds age);
 std::string AgeSince(const google::protobuf::Timestamp& begin,
                      std::chrono::system_clock::time_point now);
 
+// `text` in lines of at most `width` characters, broken at blanks where there are any; all but the
+// first are indented. Of more than `max_lines` (at least 2) the middle is left out, since a cause
+// stands at the end.
+std::vector<std::string> Wrap(const std::string& text, size_t width, size_t max_lines);
+
 // How many columns of a terminal `text` takes, counting each character (not byte) as one.
 size_t Width(const std::string& text);
 

@@ -38,5 +38,29 @@ TEST(TableTest, AnUnsetTimeIsUnknown) {
   EXPECT_EQ(AgeSince({}, std::chrono::system_clock::now()), "<unknown>");
 }
 
+TEST(WrapTest, BreaksAtBlanksAndIndentsWhatFollows) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(Wrap("short", 20, 3), Lines{"short"});
+  EXPECT_EQ(Wrap("", 20, 3), Lines{""});
+  EXPECT_EQ(Wrap("one two three four five six", 14, 3),
+            (Lines{"one two three", "    four five", "    six"}));
+  EXPECT_EQ(Wrap("abcdefghijklmnopqrstuvwxyz", 14, 3),
+            (Lines{"abcdefghijklmn", "    opqrstuvwx", "    yz"}));
+  // Characters, not bytes.
+  EXPECT_EQ(Wrap("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f", 2, 9),
+            (Lines{"\xc3\xa4\xc3\xb6", "\xc3\xbc\xc3\x9f"}));
+}
+
+TEST(WrapTest, OfWhatIsTooLongTheMiddleIsLeftOut) {
+  const std::string text =
+      "the agent exited with status 1: " + std::string(200, 'x') + " Address already in use";
+  const std::vector<std::string> lines = Wrap(text, 40, 2);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_TRUE(lines[0].starts_with("the agent exited with status 1:")) << lines[0];
+  EXPECT_EQ(lines[1].substr(0, 10), "    [...] ");
+  EXPECT_TRUE(lines[1].ends_with(" Address already in use")) << lines[1];
+  EXPECT_EQ(Width(lines[1]), 40u);
+}
+
 }  // namespace
 }  // namespace krypton::cli

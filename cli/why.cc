@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/command.h"
@@ -44,6 +45,24 @@ Row DecisionRow(const v1::DecisionRecord& record, TimePoint now) {
           reason};
 }
 
+// Those that followed one another and say the same are one row, with their number.
+std::string DecisionTable(const v1::ExplainAgentResponse& explanation, TimePoint now) {
+  Table table({"AGO", "REPLICAS", "RULE", "IN FLIGHT+WAITING", "BOUNDS", "REASON"});
+  const auto& records = explanation.decisions();
+  for (int i = 0; i < records.size();) {
+    Row row = DecisionRow(records[i], now);
+    int times = 1;
+    for (++i; i < records.size(); ++i, ++times) {
+      const Row next = DecisionRow(records[i], now);
+      // All but the age.
+      if (!std::equal(next.begin() + 1, next.end(), row.begin() + 1)) break;
+    }
+    if (times > 1) row.back() += " (" + std::to_string(times) + " times)";
+    table.Add(std::move(row));
+  }
+  return table.ToString();
+}
+
 // The answer carries no model; its status has the same figures as an agent's.
 absl::Status AddModelFigures(const ControlPlane& control_plane,
                              const v1::ExplainAgentRequest& asked,
@@ -81,14 +100,14 @@ std::string ExplainInWords(const std::string& target, const v1::ExplainAgentResp
                      std::to_string(status.desired_replicas()) + " replicas ready\n";
   if (!explanation.summary().empty()) text += explanation.summary() + "\n";
   for (const v1::Condition& condition : status.conditions()) {
+    // One cause often stands behind several of them, and in the summary.
+    const bool said = text.find(condition.message()) != text.npos;
     text += "  " + condition.type() + ": " + condition.reason();
-    if (!condition.message().empty()) text += " (" + condition.message() + ")";
+    if (!said) text += " (" + condition.message() + ")";
     text += "\n";
   }
   if (explanation.decisions().empty()) return text + "\nNo decision has changed anything yet.\n";
-  Table table({"AGO", "REPLICAS", "RULE", "IN FLIGHT+WAITING", "BOUNDS", "REASON"});
-  for (const auto& record : explanation.decisions()) table.Add(DecisionRow(record, now));
-  return text + "\n" + table.ToString();
+  return text + "\n" + DecisionTable(explanation, now);
 }
 
 int RunWhy(const WhyOptions& options) {

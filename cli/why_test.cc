@@ -39,6 +39,46 @@ TEST(WhyTest, ARefusalIsTold) {
             std::string::npos);
 }
 
+TEST(WhyTest, OneCauseBehindSeveralConditionsIsSaidOnce) {
+  v1::ExplainAgentResponse explanation;
+  const std::string cause = "the agent exited with status 1: Address already in use";
+  explanation.set_summary("agent \"a/b\" has 1 replica, 0 ready. WaitingForPods: " + cause);
+  for (const auto& [type, reason] :
+       std::vector<std::pair<std::string, std::string>>{{"Available", "WaitingForPods"},
+                                                        {"Ready", "WaitingForPods"},
+                                                        {"Progressing", "ReplicasFailing"}}) {
+    v1::Condition* condition = explanation.mutable_agent()->mutable_status()->add_conditions();
+    condition->set_type(type);
+    condition->set_reason(reason);
+    condition->set_message(cause);
+  }
+  const std::string words = ExplainInWords("a/b", explanation, {});
+  EXPECT_EQ(words.find(cause), words.rfind(cause)) << words;
+  EXPECT_NE(words.find("  Progressing: ReplicasFailing\n"), std::string::npos) << words;
+
+  explanation.clear_summary();
+  EXPECT_NE(ExplainInWords("a/b", explanation, {})
+                .find("  Available: WaitingForPods (" + cause +
+                      ")\n"
+                      "  Ready: WaitingForPods\n"),
+            std::string::npos);
+}
+
+TEST(WhyTest, DecisionsThatSayTheSameAreFoldedWithTheirNumber) {
+  v1::ExplainAgentResponse explanation;
+  for (const int desired : {2, 2, 2, 3}) {
+    v1::DecisionRecord& record = *explanation.add_decisions();
+    record.mutable_decision()->mutable_time()->set_seconds(100 - explanation.decisions_size());
+    record.mutable_decision()->set_desired(desired);
+    record.mutable_decision()->set_reason("because");
+  }
+  const auto now = std::chrono::system_clock::time_point(std::chrono::seconds(100));
+  const std::string words = ExplainInWords("a/b", explanation, now);
+  EXPECT_NE(words.find("because (3 times)\n"), std::string::npos) << words;
+  EXPECT_NE(words.find("because\n"), std::string::npos) << words;
+  EXPECT_NE(words.find("\n1s "), std::string::npos) << words;
+}
+
 TEST(WhyTest, NoDecisionYetIsSaid) {
   EXPECT_NE(ExplainInWords("a/b", {}, {}).find("No decision"), std::string::npos);
 }

@@ -30,6 +30,10 @@ class Gateway {
     int max_hops = 16;                           // --max-hops
     size_t model_scan_bytes = 1 << 20;           // --model-scan-bytes
     size_t model_scan_memory_bytes = 256 << 20;  // --model-scan-memory-bytes
+    // A request's body that comes slowly holds a replica's slot: --model-body-rate, and how long it
+    // may fall behind (both Apache's mod_reqtimeout).
+    uint64_t model_body_bytes_per_second = 500;
+    milliseconds model_body_patience{20'000};
     TrustedProxies trusted_proxies;
     // How long a sidecar may park a request of ours, when no other replica could take it. Long
     // against a turn in its queue, short against the start of another replica.

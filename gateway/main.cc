@@ -29,6 +29,9 @@ void AddFlags(krypton::config::Flags& flags, krypton::gateway::ServerSettings* s
             "how far into a body the key \"model\" is looked for");
   flags.Add(&settings->model_scan_memory_bytes, "model-scan-memory-bytes",
             "what all requests may hold of bodies that name their model late");
+  flags.Add(&settings->model_body_rate, "model-body-rate",
+            "bytes a second of a request's body below which a model's client is too slow, when it "
+            "has kept 20 s waiting; 0: only --body-timeout counts");
   flags.Add(&settings->max_hops, "max-hops", "gateways that a call may pass");
   flags.Add(&settings->trusted_proxies, "trusted-proxies",
             "peers whose X-Forwarded-* fields are believed", "CIDR,...");

@@ -112,8 +112,10 @@ void ModelCall::OnAnswerBody(http::IoVecs& pieces, bool last) {
   }
 }
 
-std::string ModelCall::OnBreak(http::ForwardEnd why) {
-  if (!stream_) return {};
+std::optional<std::string> ModelCall::OnBreak(http::ForwardEnd why) {
+  if (!stream_) return std::nullopt;
+  // All was said already.
+  if (stream_->complete()) return "";
   const http::Error error = BreakError(why);
   model_.dispatcher->metrics().CountError(error.code);
   return stream_->EndBroken(http::ErrorBody(error));

@@ -37,7 +37,7 @@ class ModelCall {
   void PrepareSplice(http::ForwardPlan& plan);
   bool HasAskedForUsage() const { return spliced_ || (splice_ && splice_->asked()); }
   void OnAnswerBody(http::IoVecs& pieces, bool last);
-  std::string OnBreak(http::ForwardEnd why);
+  std::optional<std::string> OnBreak(http::ForwardEnd why);
   void CountStream() const;
 
   http::Exchange& exchange_;

@@ -103,6 +103,26 @@ TEST(ModelGatewayTest, ErrorsAreOpenAis) {
   }));
 }
 
+TEST(ModelGatewayTest, ABodyThatDripsGivesItsSlotBack) {
+  Mesh mesh({}, {.model_body_bytes_per_second = 1'000'000,
+                 .model_body_patience = std::chrono::milliseconds(200)});
+  Recorder recorder;
+  mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
+  RawSocket client = RawSocket::Connect(mesh.address());
+  // More than is read before a slot is taken.
+  client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n" +
+              std::string(R"({"model":"llama","x":")") + std::string(100'000, 'x'));
+  ASSERT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 1; }));
+  std::string answer;
+  for (int i = 0; i < 2'000 && answer.empty() && !client.saw_eof(); ++i) {
+    client.Send("x");
+    answer = client.Receive(std::chrono::milliseconds(5));
+  }
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 408 "));
+  EXPECT_THAT(answer, HasSubstr("krypton-error: request_timeout"));
+  EXPECT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 0; }));
+}
+
 TEST(ModelGatewayTest, WhatCannotBeReadIsRefusedByItsFields) {
   Mesh mesh;
   mesh.RegisterModel({});

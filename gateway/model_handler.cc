@@ -45,6 +45,7 @@ http::Task<void> Gateway::HandleModelCall(http::Exchange& exchange, const Route&
     co_await RefuseMethod(exchange, "POST, OPTIONS");
     co_return;
   }
+  exchange.RequirePace(settings_.model_body_bytes_per_second, settings_.model_body_patience);
   // Parse.
   ScanBudget::Lease lease(scan_budget_);
   ModelName name = co_await ReadModelName(exchange, settings_.model_scan_bytes, lease);

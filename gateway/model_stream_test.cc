@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <mutex>
 
 #include "common/http/testing.h"
@@ -13,6 +14,7 @@ namespace {
 
 using http::testing::RawResponse;
 using http::testing::RawSocket;
+using ::testing::EndsWith;
 using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::Mesh;
@@ -141,6 +143,18 @@ TEST(ModelStreamTest, AStreamThatBreaksEndsWithAnErrorBetweenEvents) {
   EXPECT_TRUE(client.WaitForEof());
   EXPECT_EQ(mesh.Metric("krypton_gateway_errors_total", "agent_unreachable"), 1);
   EXPECT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 0; }));
+}
+
+TEST(ModelStreamTest, NothingFollowsDoneThoughTheReplicaBreaksThen) {
+  Mesh mesh;
+  Model model;
+  model.breaks = true;
+  mesh.RegisterModel({&mesh.AddReplica(model.handler())});
+  RawSocket client = RawSocket::Connect(mesh.address());
+  client.Send(PostHead(strlen(kAskStream)) + kAskStream);
+  // In good order: SDKs that read on behind [DONE] find the end.
+  EXPECT_THAT(client.ReceiveAll(), EndsWith(std::string(kDone) + "\r\n0\r\n\r\n"));
+  EXPECT_EQ(mesh.Metric("krypton_gateway_errors_total", "agent_unreachable"), 0);
 }
 
 TEST(ModelStreamTest, AStreamBeyondItsTimeEndsWithAnError) {

@@ -59,6 +59,10 @@ absl::StatusOr<TrustedProxies> Check(const ServerSettings& settings) {
         std::pair("--max-connections", settings.max_connections)}) {
     if (absl::Status status = Positive(flag, value); !status.ok()) return status;
   }
+  if (settings.model_body_rate < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--model-body-rate ", settings.model_body_rate, " is negative"));
+  }
   absl::StatusOr<TrustedProxies> proxies = TrustedProxies::Parse(settings.trusted_proxies);
   if (!proxies.ok()) {
     return absl::InvalidArgumentError(
@@ -159,6 +163,7 @@ absl::Status Server::Impl::ServeTraffic(TrustedProxies trusted_proxies) {
           .max_hops = settings.max_hops,
           .model_scan_bytes = static_cast<size_t>(settings.model_scan_bytes),
           .model_scan_memory_bytes = static_cast<size_t>(settings.model_scan_memory_bytes),
+          .model_body_bytes_per_second = static_cast<uint64_t>(settings.model_body_rate),
           .trusted_proxies = std::move(trusted_proxies),
           .first_snapshot_patience = settings.default_startup_timeout},
       routes, client, metrics);

@@ -23,6 +23,7 @@ struct ServerSettings {
   std::chrono::milliseconds default_startup_timeout{30'000};  // design.md §4, Agent.
   int model_scan_memory_bytes = 256 << 20;  // 4 KiB for each of --max-connections.
   int model_scan_bytes = 1 << 20;           // A 413 beyond.
+  int model_body_rate = 500;                // Bytes a second; Apache's mod_reqtimeout.
   int max_hops = 16;                        // design.md §5, Loops.
   std::vector<std::string> trusted_proxies;
   std::chrono::milliseconds drain_delay{5'000};     // design.md §5, Draining.

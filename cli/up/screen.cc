@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "cli/printable.h"
 #include "cli/rows.h"
 #include "cli/table.h"
 #include "common/config/version.h"
@@ -27,6 +28,37 @@ std::string Cut(const std::string& line, size_t width) {
   return line.substr(0, bytes);
 }
 
+// What others say is kept from moving the cursor.
+std::vector<std::string> Sentence(const std::string& text, size_t width) {
+  std::string printable = Printable(text);
+  std::replace(printable.begin(), printable.end(), '\n', ' ');
+  return Wrap("  " + printable, width, 3);
+}
+
+// Why those that do not run do not: "default/echo: the agent exited with status 1".
+template <typename Item>
+void AppendTroubles(const std::vector<Item>& items, std::vector<std::string>& troubles) {
+  for (const Item& item : items) {
+    if (const std::string trouble = TroubleOf(item); !trouble.empty()) {
+      troubles.push_back(item.metadata().namespace_() + "/" + item.metadata().name() + ": " +
+                         trouble);
+    }
+  }
+}
+
+// What is wrong now.
+std::vector<std::string> Troubles(const ScreenState& state) {
+  std::vector<std::string> troubles;
+  for (const v1::ManifestProblem& problem : state.problems) {
+    troubles.push_back("refused: " + resource::ToString(problem));
+  }
+  AppendTroubles(state.agents, troubles);
+  AppendTroubles(state.models, troubles);
+  constexpr size_t kMost = 5;
+  if (troubles.size() > kMost) troubles.resize(kMost);
+  return troubles;
+}
+
 // Lines with their colours, cut to the terminal.
 class Lines {
  public:
@@ -37,6 +69,10 @@ class Lines {
       const std::string cut = Cut(line, width_);
       lines_.push_back(*color != '\0' ? color + cut + kPlain : cut);
     }
+  }
+  // A sentence in as many lines as it takes, up to three.
+  void AddSentence(const std::string& text, const char* color = "") {
+    for (const std::string& line : Sentence(text, width_)) Add(line, color);
   }
   // The lines of `text`; the first one bold.
   void AddTable(const std::string& text) {
@@ -101,6 +137,19 @@ void AddResources(const ScreenState& state, size_t room, std::chrono::system_clo
   lines.AddTable(ItemTable(state.models, ModelHeader(), "models", for_models, now));
 }
 
+// As many of the latest as there is room for.
+void AddNews(const std::deque<std::string>& news, size_t width, Lines& lines) {
+  size_t first = news.size();
+  size_t room = lines.room();
+  while (first > 0) {
+    const size_t needs = Sentence(news[first - 1], width).size();
+    if (needs > room) break;
+    room -= needs;
+    --first;
+  }
+  for (; first < news.size(); ++first) lines.AddSentence(news[first]);
+}
+
 }  // namespace
 
 std::vector<std::string> ThingsToTry(const MeshAddresses& addresses,
@@ -130,20 +179,18 @@ std::string RenderScreen(const ScreenState& state, size_t width, size_t height,
   lines.AddTable(ComponentTable(state.components));
   lines.Add("");
   const std::vector<std::string> things = ThingsToTry(state.addresses, state.agents, state.models);
+  const std::vector<std::string> troubles = Troubles(state);
+  size_t trouble_lines = 0;
+  for (const std::string& trouble : troubles) trouble_lines += Sentence(trouble, width).size();
   // Below: what to try and two empty lines, and news, which get what is left but at least 4.
-  const size_t reserved = things.size() + 2 + 4 + std::min<size_t>(state.problems.size(), 5);
+  const size_t reserved = things.size() + 2 + 4 + trouble_lines;
   AddResources(state, lines.room() > reserved ? lines.room() - reserved : 0, now, lines);
-  for (size_t i = 0; i < std::min<size_t>(state.problems.size(), 5); ++i) {
-    lines.Add("  refused: " + resource::ToString(state.problems[i]), kRed);
-  }
+  for (const std::string& trouble : troubles) lines.AddSentence(trouble, kRed);
   lines.Add("");
   lines.Add("  Try, from another terminal:", kBold);
   for (const std::string& line : things) lines.Add("    " + line);
   lines.Add("");
-  const size_t shown = std::min(state.news.size(), lines.room());
-  for (size_t i = state.news.size() - shown; i < state.news.size(); ++i) {
-    lines.Add("  " + state.news[i]);
-  }
+  AddNews(state.news, width, lines);
   return lines.ToString();
 }
 

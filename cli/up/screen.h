@@ -28,8 +28,8 @@ std::vector<std::string> ThingsToTry(const MeshAddresses& addresses,
                                      const std::vector<v1::Model>& models);
 
 // At most `height` lines of at most `width` characters, each ended by "\x1b[K\n" so that it
-// replaces what stood there. What is cut when there is no room: the oldest news first, then models
-// and agents.
+// replaces what stood there. What is wrong now stands below the tables until it is right. What is
+// cut when there is no room: the oldest news first, then models and agents.
 std::string RenderScreen(const ScreenState& state, size_t width, size_t height,
                          std::chrono::system_clock::time_point now);
 

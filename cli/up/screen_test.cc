@@ -96,6 +96,33 @@ TEST_F(ScreenTest, FitsTheTerminal) {
   EXPECT_EQ(screen.find("news 1\x1b"), std::string::npos) << screen;
 }
 
+TEST_F(ScreenTest, WhatIsWrongIsSaidToItsEndAndOnlyWhileItIs) {
+  state_.agents = {AgentNamed("broken", 0, 1)};
+  state_.agents[0].mutable_status()->set_phase(v1::AGENT_PHASE_FAILED);
+  v1::Condition* condition = state_.agents[0].mutable_status()->add_conditions();
+  condition->set_type("Available");
+  condition->set_status(v1::CONDITION_STATUS_FALSE);
+  condition->set_reason("WaitingForPods");
+  condition->set_message("the agent exited with status 1: " + std::string(300, 'x') +
+                         "\n\x1b[2JAddress already in use, is started again after 32 s");
+  const std::string screen = Render(80, 40);
+  EXPECT_NE(screen.find("default/broken: the agent exited with status 1"), std::string::npos)
+      << screen;
+  EXPECT_NE(screen.find("in use, is started again after 32 s"), std::string::npos) << screen;
+  EXPECT_EQ(screen.find("\x1b[2J"), std::string::npos);
+
+  state_.agents[0].mutable_status()->set_phase(v1::AGENT_PHASE_READY);
+  EXPECT_EQ(Render(80, 40).find("is started again"), std::string::npos);
+}
+
+TEST_F(ScreenTest, LongNewsKeepTheirEnd) {
+  state_.news = {"12:00:00 old", "12:00:01 refused: wrong.yaml " + std::string(500, 'x') +
+                                     " 70000 is not in 1..65535"};
+  const std::string screen = Render(60, 24);
+  EXPECT_NE(screen.find("70000 is not in 1..65535"), std::string::npos) << screen;
+  EXPECT_LE(std::count(screen.begin(), screen.end(), '\n'), 24);
+}
+
 TEST_F(ScreenTest, ARefusedManifestIsRedAndNamed) {
   v1::ManifestProblem problem;
   problem.set_file("wrong.yaml");

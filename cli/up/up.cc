@@ -196,7 +196,7 @@ absl::Status CheckFolders(std::vector<std::string>& folders) {
 
 absl::Status Up(UpOptions& options, Display& display, int stop_fd) {
   if (absl::Status status = CheckFolders(options.manifests); !status.ok()) return status;
-  if (options.state_dir.empty()) options.state_dir = RunFolder();
+  if (options.state_dir.empty()) options.state_dir = StateFolderOf(options.manifests.front());
   StateFolder folder;
   if (absl::Status status = folder.Take(options.state_dir); !status.ok()) return status;
   options.state_dir = fs::canonical(options.state_dir);
@@ -227,7 +227,9 @@ void AddUp(config::Flags& flags, UpOptions* options) {
   flags.Add(&options->ready_file, "ready-file",
             "written once everything serves: process ids and addresses as JSON", "PATH");
   flags.Add(&options->state_dir, "state-dir",
-            "state and logs (default: $XDG_RUNTIME_DIR/krypton, else ~/.cache/krypton/run)", "DIR");
+            "state and logs (default: a folder for the first DIR in $XDG_RUNTIME_DIR/krypton, else "
+            "in ~/.cache/krypton/run)",
+            "DIR");
   flags.Add(&options->plain, "plain", "print lines instead of the live screen on a terminal");
   flags.AddChoice(&options->log_level, "log-level", {"debug", "info", "warn", "error"},
                   "of the components");

@@ -357,6 +357,11 @@ void Flags::IgnoreUnknownEnvironment() { impl_->ignore_unknown_environment = tru
 std::optional<int> Flags::Parse(int argc, const char* const* argv) {
   absl::Status status;
   impl_->Forget();
+  // Whoever says nothing to a program of commands asks which there are.
+  if (argc <= 1 && !impl_->commands.empty()) {
+    fputs(HelpText().c_str(), stderr);
+    return 2;
+  }
   try {
     impl_->app->parse(argc, argv);
     status = impl_->Apply();

@@ -68,8 +68,8 @@ class Flags {
   void IgnoreUnknownEnvironment();
 
   // Reads the command line and the environment. Returns the status that the process must end with
-  // (0 after --help or --version, which go to stdout; 2 after a mistake, which goes to stderr), or
-  // nothing: go on.
+  // (0 after --help or --version, which go to stdout; 2 after a mistake, which goes to stderr, as
+  // does the help where a command must be given and nothing is), or nothing: go on.
   std::optional<int> Parse(int argc, const char* const* argv);
 
   // After Parse: the name of the given sub-command, or empty.

@@ -225,6 +225,12 @@ TEST_F(CommandsTest, MissingOrUnknownOnesAreMistakes) {
   EXPECT_EQ(Parse({"up"}), 2);
 }
 
+TEST_F(CommandsTest, WithoutAnyTheHelpListsThem) {
+  EXPECT_EQ(Parse({}), 2);
+  EXPECT_NE(output_.find("Shows resources."), std::string::npos) << output_;
+  EXPECT_NE(output_.find("Starts the mesh."), std::string::npos) << output_;
+}
+
 TEST_F(CommandsTest, HelpOfOneIsItsOwn) {
   EXPECT_EQ(Parse({"get", "--help"}), 0);
   EXPECT_NE(output_.find("Usage: krypton get WHAT"), std::string::npos) << output_;

@@ -61,6 +61,7 @@ constexpr auto kKnown = std::to_array<std::string_view>({
     "KRYPTON_MAX_STREAMS",
     "KRYPTON_METHOD",
     "KRYPTON_METRICS_BIND_ADDRESS",
+    "KRYPTON_MODEL_BODY_RATE",
     "KRYPTON_MODEL_SCAN_BYTES",
     "KRYPTON_MODEL_SCAN_MEMORY_BYTES",
     "KRYPTON_NAME",

@@ -1,5 +1,6 @@
 #include "common/http/connection.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -297,9 +298,13 @@ bool ConnectionCore::TakeBody(IoVecs& out) {
 
 Task<bool> ConnectionCore::FillBody() {
   in.ReleaseIfEmpty();
-  const TimePoint deadline = worker().Now() + limits().body_timeout;
+  TimePoint since = worker().Now();
+  const auto patience = state->pace.Patience(state->body.bytes());
+  const TimePoint deadline = since + std::min<Clock::duration>(limits().body_timeout, patience);
   while (in.empty()) {
     const Ready ready = co_await socket.Readable(deadline);
+    const TimePoint now = worker().Now();
+    state->pace.Use(now - std::exchange(since, now));
     if (ready == Ready::kInterrupted) co_return false;
     if (ready == Ready::kTimedOut) {
       FailBody(TimeoutError("the body of the request comes too slowly"));

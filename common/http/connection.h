@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/http/body_pace.h"
 #include "common/http/buffer.h"
 #include "common/http/chunked.h"
 #include "common/http/exchange.h"
@@ -41,6 +42,7 @@ struct RequestState {
   HeadLimits head_limits;
   std::optional<HeadReader> reader;
   BodyDecoder body;
+  BodyPace pace;
   Error body_error;  // What is wrong with the body, or with the head.
   bool body_failed = false;
   bool continue_sent = false;  // We answered Expect: 100-continue, or passed the agent's 100 on.

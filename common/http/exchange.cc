@@ -116,6 +116,10 @@ bool Exchange::body_complete() const { return core_.state->body.done(); }
 const Fields& Exchange::trailers() const { return core_.state->body.trailers(); }
 Error Exchange::BodyError() const { return core_.state->body_error; }
 
+void Exchange::RequirePace(uint64_t bytes_per_second, milliseconds patience) {
+  core_.state->pace.Require(bytes_per_second, patience);
+}
+
 void Exchange::AddResponseHeader(std::string_view name, std::string_view value) {
   if (!IsToken(name) || !IsValue(value)) return;
   AppendField(core_.state->extra_fields, name, value);

@@ -71,6 +71,8 @@ class Exchange {
   // After its end: the trailers (chunked only).
   const Fields& trailers() const;
   Error BodyError() const;
+  // The body must come at this pace from here on (body_pace.h), or it is 408, whoever reads it.
+  void RequirePace(uint64_t bytes_per_second, milliseconds patience);
 
   // --- Answering ---
   // A field of this answer, whoever makes it (also with Forward). Copied. Before the head is sent.

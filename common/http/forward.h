@@ -76,9 +76,9 @@ struct ForwardPlan {
   // Likewise of the answer's body, on its way to the client; it keeps a Content-Length.
   std::function<void(IoVecs& pieces, bool last)> on_answer_body;
   // An answer without a Content-Length breaks off, for this reason (kBroke, kTimedOut, kShutDown):
-  // ends with what this returns, in good order, and its connection after it. Empty: as without it.
-  // Such an answer is not detached.
-  std::function<std::string(ForwardEnd)> on_break;
+  // ends with what this returns, in good order, and its connection after it. nullopt: as without
+  // it. Such an answer is not detached.
+  std::function<std::optional<std::string>(ForwardEnd)> on_break;
 };
 
 enum class ForwardEnd : uint8_t {

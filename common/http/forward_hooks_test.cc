@@ -130,6 +130,23 @@ TEST(ForwardHooksTest, AnAnswerThatBreaksEndsWithWhatThePlanSaysToIt) {
   }
 }
 
+TEST(ForwardHooksTest, AnAnswerThatBreaksMayEndInGoodOrderWithNothingMore) {
+  for (const std::string version : {"1.1", "1.0"}) {
+    Origin origin([&](RawSocket& socket) {
+      ReadRequest(socket);
+      socket.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    });
+    ProxyFixture proxy(origin.address(), [&](Exchange&, ForwardPlan& plan) {
+      plan.on_break = [](ForwardEnd) { return std::string(); };
+    });
+    RawSocket client = proxy.Connect();
+    client.Send("GET / HTTP/" + version + "\r\nHost: a\r\n\r\n");
+    const std::string all = client.ReceiveAll();
+    EXPECT_THAT(all, EndsWith(version == "1.0" ? "\r\n\r\nabc" : "abc\r\n0\r\n\r\n"));
+    EXPECT_EQ(proxy.WaitForResult().end, ForwardEnd::kAborted);
+  }
+}
+
 TEST(ForwardHooksTest, WhatIsLookedAtFirstGoesOnWhole) {
   Recorder recorder(kOk);
   Origin origin(recorder.script());

@@ -28,6 +28,7 @@ void Reset(RequestState& state) {
   state.head.version_minor = 1;
   state.head.expect_continue = state.head.wants_upgrade = false;
   state.body.Start(Framing::kNone, 0, {});
+  state.pace = {};
   state.body_failed = state.continue_sent = false;
   state.held_all = true;
   state.status = 0;

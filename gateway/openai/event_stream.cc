@@ -1,5 +1,6 @@
 #include "gateway/openai/event_stream.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -13,11 +14,8 @@ constexpr std::string_view kUsage = "\"usage\"";
 // Where the value of the first data line begins, or npos.
 size_t DataStart(std::string_view event) {
   if (event.starts_with(kData)) return kData.size();
-  for (const std::string_view start : {"\ndata:", "\rdata:"}) {
-    const size_t found = event.find(start);
-    if (found != event.npos) return found + start.size();
-  }
-  return event.npos;
+  const std::optional<std::string_view> data = DataLines(event).Next();
+  return data ? static_cast<size_t>(data->data() - event.data()) : event.npos;
 }
 
 bool Mentions(std::string_view event, std::string_view word) {
@@ -28,14 +26,18 @@ std::string_view FirstLine(std::string_view text) {
   return text.substr(0, text.find_first_of("\r\n"));
 }
 
+// The names of the events that end a stream of the Responses API; the other APIs have [DONE].
+bool EndsResponse(std::string_view event) {
+  constexpr std::string_view kEvent = "event: response.";
+  if (!event.starts_with(kEvent)) return false;
+  const std::string_view name = FirstLine(event.substr(kEvent.size()));
+  return name == "completed" || name == "incomplete" || name == "failed";
+}
+
 // Feeds the data of an event, one line or several, to the reader.
 void ReadData(std::string_view event, UsageReader& reader) {
-  for (size_t start = DataStart(event); start != event.npos; start = DataStart(event)) {
-    event.remove_prefix(start);
-    const std::string_view line = FirstLine(event);
-    reader.Feed(line);
-    event.remove_prefix(line.size());
-  }
+  DataLines lines(event);
+  while (const std::optional<std::string_view> line = lines.Next()) reader.Feed(*line);
 }
 
 // The range of `"usage":null` among the members of the object that `json` begins with, with the
@@ -104,6 +106,22 @@ size_t EventSplitter::Find(std::string_view bytes) {
   return kNone;
 }
 
+std::optional<std::string_view> DataLines::Next() {
+  while (!rest_.empty()) {
+    const std::string_view line = NextLine();
+    if (line.starts_with(kData)) return line.substr(kData.size());
+  }
+  return std::nullopt;
+}
+
+std::string_view DataLines::NextLine() {
+  const std::string_view line = FirstLine(rest_);
+  const size_t taken = std::min(line.size() + 1, rest_.size());
+  rest_.remove_prefix(taken);
+  looked_at_ += taken;
+  return line;
+}
+
 void EventStream::Pass(http::IoVecs& pieces, bool last, http::TimePoint now) {
   now_ = now;
   passing_.clear();
@@ -162,7 +180,7 @@ void EventStream::ReadAndCopy(std::string_view bytes) {
   }
   if (held_.size() <= kMaxHeld) return;
   overlong_.emplace();
-  CountEvent(held_);
+  overlong_is_last_ = CountEvent(held_);
   const size_t data = DataStart(held_);
   if (data != held_.npos) overlong_->Feed(std::string_view(held_).substr(data));
   passing_.append(held_);
@@ -174,23 +192,26 @@ void EventStream::PassOverlong(std::string_view bytes, bool ends) {
   overlong_->Feed(bytes);
   passing_.append(bytes);
   if (overlong_->usage()) usage_ = overlong_->usage();
-  if (ends) overlong_.reset();
+  if (!ends) return;
+  overlong_.reset();
+  complete_ |= overlong_is_last_;
 }
 
-void EventStream::CountEvent(std::string_view event) {
-  const size_t data = DataStart(event);
-  if (data == event.npos) return;
-  event.remove_prefix(data);
-  if (event.starts_with(' ')) event.remove_prefix(1);
-  if (event.starts_with(kDone)) return;
+bool EventStream::CountEvent(std::string_view event) {
+  const size_t start = DataStart(event);
+  if (start == event.npos) return false;
+  std::string_view data = event.substr(start);
+  if (data.starts_with(' ')) data.remove_prefix(1);
+  if (data.starts_with(kDone)) return true;
   if (events_++ == 0) first_event_ = now_;
   last_event_ = now_;
+  return EndsResponse(event);
 }
 
 std::string_view EventStream::OnEvent(std::string_view event) {
   const bool after_hidden = std::exchange(hid_last_, false);
   if (after_hidden && event == "\n") return {};
-  CountEvent(event);
+  complete_ |= CountEvent(event);
   if (!Mentions(event, kUsage)) return event;
   UsageReader reader(UsageReader::Extent::kWhole);
   ReadData(event, reader);
@@ -210,6 +231,7 @@ std::string_view EventStream::OnEvent(std::string_view event) {
 
 std::string EventStream::EndBroken(std::string_view error) {
   held_.clear();
+  if (complete_) return {};
   // What has gone out of an unfinished event cannot be taken back; it can be ended.
   std::string end = overlong_ ? "\n\n" : "";
   end.append("data: ").append(FirstLine(error)).append("\n\n");

@@ -37,6 +37,23 @@ class EventSplitter {
   bool ended_ = false;
 };
 
+// The data lines of one event, in order (WHATWG HTML §9.2.6). Looks at each byte once.
+class DataLines {
+ public:
+  explicit DataLines(std::string_view event) : rest_(event) {}
+
+  // What stands behind the colon of the next one; nullopt: there is none.
+  std::optional<std::string_view> Next();
+  // Bytes, so far.
+  size_t looked_at() const { return looked_at_; }
+
+ private:
+  std::string_view NextLine();
+
+  std::string_view rest_;
+  size_t looked_at_ = 0;
+};
+
 class EventStream {
  public:
   // What is held of an unfinished event. Of a longer one the beginning is passed on.
@@ -51,9 +68,12 @@ class EventStream {
   // which ends the stream. What they point to is good until the next call.
   void Pass(http::IoVecs& pieces, bool last, http::TimePoint now);
   // The stream has broken: the bytes that end it for the client. `error` is the JSON of an error.
+  // Nothing where it is complete.
   std::string EndBroken(std::string_view error);
 
   // --- So far ---
+  // The event after which nothing comes has passed: [DONE], or the Responses API's last one.
+  bool complete() const { return complete_; }
   // Those with data, not counting [DONE].
   int64_t events() const { return events_; }
   http::TimePoint first_event() const { return first_event_; }
@@ -67,7 +87,8 @@ class EventStream {
   void ReadAndCopy(std::string_view bytes);
   // Returns what the client gets of it.
   std::string_view OnEvent(std::string_view event);
-  void CountEvent(std::string_view event);
+  // Returns whether nothing comes after it.
+  bool CountEvent(std::string_view event);
   void PassOverlong(std::string_view bytes, bool ends);
 
   const bool hide_usage_;
@@ -81,6 +102,8 @@ class EventStream {
   std::string changed_;
   // Reads the event that is too long to be held, while it passes.
   std::optional<UsageReader> overlong_;
+  bool overlong_is_last_ = false;
+  bool complete_ = false;
   // The last event was taken out; an LF of its own may belong to its end.
   bool hid_last_ = false;
   int64_t events_ = 0;

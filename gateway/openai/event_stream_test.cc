@@ -93,6 +93,33 @@ TEST(EventSplitterTest, FindsTheEndsOfEventsHoweverTheStreamIsCut) {
   }
 }
 
+TEST(DataLinesTest, FindsEachWhateverEndsTheLines) {
+  for (const std::string end : {"\n", "\r", "\r\n"}) {
+    const std::string event =
+        "data:1" + end + "id: x" + end + "data: 2" + end + "data:" + end + end;
+    DataLines lines(event);
+    EXPECT_EQ(lines.Next(), "1");
+    EXPECT_EQ(lines.Next(), " 2");
+    EXPECT_EQ(lines.Next(), "");
+    EXPECT_EQ(lines.Next(), std::nullopt);
+  }
+}
+
+TEST(DataLinesTest, LooksAtEachByteOnceHoweverManyLinesThereAre) {
+  for (const std::string line : {"data: 1\r", "data: 1\n", "data: 1\r\n", "x: data:\r"}) {
+    std::string event;
+    for (int i = 0; i < 5'000; ++i) event.append(line);
+    DataLines lines(event);
+    size_t before = 0;
+    while (const auto data = lines.Next()) {
+      // It has stopped behind the line that it gives.
+      EXPECT_LE(lines.looked_at() - before, line.size() + 1);
+      before = lines.looked_at();
+    }
+    EXPECT_EQ(lines.looked_at(), event.size());
+  }
+}
+
 TEST(EventStreamTest, BytesPassUnchangedAndEventsWhole) {
   ForEachCut(kStream, [](const std::vector<std::string_view>& pieces) {
     EventStream stream(/*hide_usage=*/false);
@@ -192,6 +219,20 @@ TEST(EventStreamTest, ABrokenStreamEndsBetweenTwoEvents) {
   });
 }
 
+TEST(EventStreamTest, NothingIsAddedToACompleteStream) {
+  const std::string text = kStream;
+  const std::string responses =
+      "event: response.created\ndata: {}\n\nevent: response.completed\ndata: {}\n\n";
+  for (const std::string& all : {text, responses}) {
+    ForEachCut(all, [&](const std::vector<std::string_view>& pieces) {
+      EventStream stream(/*hide_usage=*/false);
+      const std::string sent = Joined(PassEach(stream, {pieces[0]}, /*to_the_end=*/false));
+      EXPECT_EQ(stream.complete(), sent == all) << sent;
+      EXPECT_EQ(stream.EndBroken("{}").empty(), sent == all) << sent;
+    });
+  }
+}
+
 TEST(EventStreamTest, AnEventTooLongToHoldPassesAndIsRead) {
   const std::string text(EventStream::kMaxHeld * 2, 'x');
   const std::string event = "event: response.completed\ndata: {\"response\":{\"text\":\"" + text +
@@ -205,6 +246,7 @@ TEST(EventStreamTest, AnEventTooLongToHoldPassesAndIsRead) {
   EventStream stream(/*hide_usage=*/false);
   EXPECT_TRUE(Joined(PassEach(stream, pieces)) == all);
   EXPECT_EQ(stream.events(), 2);
+  EXPECT_TRUE(stream.complete());
   EXPECT_EQ(stream.usage(), (Usage{.prompt_tokens = 3, .completion_tokens = 5}));
 
   EventStream broken(/*hide_usage=*/false);

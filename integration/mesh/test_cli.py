@@ -10,7 +10,7 @@ import pytest
 import yaml
 from harness import http
 from harness.mesh import BINARIES, SOURCE, manifest
-from harness.processes import SLOW, Process, kill_all, nothing_left
+from harness.processes import SLOW, Process, kill_all, nothing_left, processes_of
 from harness.waiting import eventually
 
 
@@ -58,14 +58,10 @@ def test_the_ready_file_names_every_component(up):
 
 
 def test_hello_answers_from_an_agent_that_had_no_process(up):
-    assert not any("hello.py" in line for line in processes())
+    assert not any("hello.py" in command for _, command in processes_of(up.root))
     answer = http.call(up.ready["gateway"]["http"], target="/v1/agents/default/hello")
     assert answer.status == 200 and answer.body.startswith(b"Hello"), answer
-    assert any("hello.py" in line for line in processes())
-
-
-def processes():
-    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines()
+    assert any("hello.py" in command for _, command in processes_of(up.root))
 
 
 def test_get_agents(up):
@@ -86,7 +82,8 @@ def test_invoke(up):
     assert up.krypton("invoke", "default/hello", "--path", "/x").startswith("Hello")
     assert up.krypton("invoke", "default/hello", "--data", "a body") == "a body"
     missing = up.krypton("invoke", "default/nothing", check=False)
-    assert missing.returncode == 1 and "nothing" in missing.stderr and not missing.stdout
+    assert missing.returncode == 1 and not missing.stdout
+    assert "neither an agent nor a model default/nothing" in missing.stderr, missing
     wrong = up.krypton("invoke", "no/such/name", check=False)
     assert wrong.returncode == 2, wrong
 
@@ -95,6 +92,19 @@ def test_invoke_streams(up):
     call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage", "params": {"message": {
         "messageId": "1", "role": "ROLE_USER", "parts": [{"text": "one two"}]}}})
     assert up.krypton("invoke", "default/echo", "--data", call).count("data: ") == 4
+
+
+def test_a_chat_in_a_mesh_without_models_says_how_to_get_one(up):
+    for said in ("", "Hello\n"):
+        done = up.krypton("chat", "tiny", data=said, check=False)
+        assert done.returncode == 1 and not done.stdout, done
+        assert 'no model "tiny"' in done.stderr and "./dev run --model" in done.stderr, done
+
+
+def test_without_a_command_the_commands_are_listed():
+    done = subprocess.run([BINARIES / "krypton"], capture_output=True, text=True, timeout=30 * SLOW)
+    assert done.returncode == 2 and not done.stdout, done
+    assert "invoke" in done.stderr and "chat" in done.stderr, done
 
 
 def test_logs(up):

@@ -221,7 +221,7 @@ TEST_F(ControllerTest, AWokenReplicaTellsHowLongEachStageTook) {
 TEST_F(ControllerTest, AReplicaThatCannotStartIsSaidInTheStatus) {
   Declare("echo");
   platform::Replica replica = MakeReplica("r1", ReplicaPhase::kFailed);
-  replica.message = "the agent exited with status 3, is started again in 4 s";
+  replica.message = "the agent exited with status 3, is started again after 4 s";
   Replicas("echo", {replica});
   EXPECT_EQ(Status("echo").phase(), v1::AGENT_PHASE_FAILED);
   EXPECT_EQ(Available("echo").message(), replica.message);

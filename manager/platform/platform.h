@@ -54,7 +54,8 @@ struct Replica {
   // takes the one that the sidecar reports.
   std::string address;
   ReplicaPhase phase = ReplicaPhase::kStarting;
-  // For people, when something is wrong: "the agent exited with status 3, is started again in 4 s".
+  // For people, when something is wrong: "the agent exited with status 3, is started again after 4
+  // s".
   std::string message;
   std::chrono::system_clock::time_point start_time;
   // How often it has failed and was started again.

@@ -149,7 +149,7 @@ TEST_F(LocalPlatformTest, AnEditThatProcessesWouldNotNoticeDoesNotRoll) {
 TEST_F(LocalPlatformTest, AnEditThatFailsLeavesTheOldOneServing) {
   const Replica old = RunOne(Serve());
   WriteManifest("a.yaml", Agent("echo", "echo out of luck >&2; exit 3"));
-  ASSERT_TRUE(WaitFailed("the agent exited with status 3: out of luck, is started again in"));
+  ASSERT_TRUE(WaitFailed("the agent exited with status 3: out of luck, is started again after"));
   EXPECT_EQ(recorder_->replicas(kEcho, ReplicaPhase::kRunning).at(0).instance, old.instance);
   EXPECT_THAT(Call(old), HasSubstr(old.ref));
   // The repair rolls.

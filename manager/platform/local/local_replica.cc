@@ -257,11 +257,8 @@ Replica LocalReplica::Report() const {
   replica.start_time = record_.start_time;
   replica.restarts = record_.restarts;
   if (link_ != nullptr && link_->agent_pid() > 0) replica.ref = std::to_string(link_->agent_pid());
-  if (phase_ == ReplicaPhase::kFailed && retry_at_ != Loop::Clock::time_point()) {
-    const auto left = std::chrono::ceil<std::chrono::seconds>(retry_at_ - Loop::Clock::now());
-    if (left.count() > 0) {
-      replica.message += fmt::format(", is started again in {} s", left.count());
-    }
+  if (phase_ == ReplicaPhase::kFailed && retry_after_.has_value()) {
+    replica.message += fmt::format(", is started again after {} s", retry_after_->count());
   }
   return replica;
 }

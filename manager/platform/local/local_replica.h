@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,8 +81,9 @@ class LocalReplica {
   std::string folder() const { return context_.FolderOf(record_.instance); }
 
   Replica Report() const;
-  // Shown while it is failed: when it is started again.
-  void set_retry_at(Loop::Clock::time_point when) { retry_at_ = when; }
+  // Shown while it is failed: how long after its failure it is started again. (What is left of that
+  // would be wrong a second later, wherever the message is kept.)
+  void set_retry_after(std::chrono::seconds wait) { retry_after_ = wait; }
 
  private:
   absl::Status TryStart(const resource::Resource& resource, const std::string& work_folder);
@@ -103,7 +105,7 @@ class LocalReplica {
   std::string message_;
   std::chrono::nanoseconds startup_timeout_{0};
   Loop::Clock::time_point deadline_ = Loop::Clock::time_point::max();
-  Loop::Clock::time_point retry_at_;
+  std::optional<std::chrono::seconds> retry_after_;
 };
 
 }  // namespace krypton::platform

@@ -177,10 +177,12 @@ void ReplicaGroup::CountFailures() {
     if (now - restart_at_ > context_.settings.stable_after) failures_ = 0;
     ++failures_;
     const auto backoff = context_.settings.first_backoff * (1 << std::min(failures_ - 1, 16));
-    restart_at_ = now + std::min<std::chrono::milliseconds>(backoff, context_.settings.max_backoff);
+    wait_ = std::min<std::chrono::milliseconds>(backoff, context_.settings.max_backoff);
+    restart_at_ = now + wait_;
   }
   for (const auto& replica : replicas_) {
-    if (replica->phase() == ReplicaPhase::kFailed) replica->set_retry_at(restart_at_);
+    if (replica->phase() != ReplicaPhase::kFailed) continue;
+    replica->set_retry_after(std::chrono::ceil<std::chrono::seconds>(wait_));
   }
 }
 

@@ -82,6 +82,7 @@ class ReplicaGroup {
   // Failures in a row, and until when none is made up for.
   int failures_ = 0;
   Loop::Clock::time_point restart_at_;
+  std::chrono::milliseconds wait_{0};  // From the last failure to restart_at_.
   bool failed_since_ = false;
   bool ending_ = false;
   bool changed_ = false;
