@@ -6,6 +6,17 @@
 
 include(GoogleTest)
 
+# What a library cannot give an executable: how sanitizers see and tell.
+add_library(krypton_executable INTERFACE)
+if(KRYPTON_SANITIZER MATCHES thread)
+  add_library(krypton_tsan_locks OBJECT ${CMAKE_SOURCE_DIR}/cmake/tsan_locks.cc)
+  target_link_libraries(krypton_executable INTERFACE
+    $<TARGET_OBJECTS:krypton_tsan_locks> absl::synchronization ${CMAKE_DL_LIBS})
+elseif(KRYPTON_SANITIZER MATCHES undefined AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_library(krypton_ubsan_reports OBJECT ${CMAKE_SOURCE_DIR}/cmake/ubsan_reports.cc)
+  target_link_libraries(krypton_executable INTERFACE $<TARGET_OBJECTS:krypton_ubsan_reports>)
+endif()
+
 function(krypton_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
@@ -20,7 +31,7 @@ function(krypton_binary name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings)
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings krypton_executable)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
@@ -28,15 +39,14 @@ function(krypton_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings krypton_executable GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # gtest_discover_tests splits lists in its properties, so ENVIRONMENT could hold one variable only;
   # the emulator is a prefix of the command line, for the discovery and for the tests.
   set(launcher ${CMAKE_COMMAND} -E env KRYPTON_SOURCE_DIR=${CMAKE_SOURCE_DIR}
-    KRYPTON_BINARY_DIR=${CMAKE_BINARY_DIR}/bin)
-  if(KRYPTON_SANITIZER MATCHES thread)
-    list(APPEND launcher TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp)
-  endif()
+    KRYPTON_BINARY_DIR=${CMAKE_BINARY_DIR}/bin KRYPTON_TEST_SLOWNESS=${KRYPTON_TEST_SLOWNESS}
+    ${KRYPTON_TEST_WRAPPER})
   set_target_properties(${name} PROPERTIES CROSSCOMPILING_EMULATOR "${launcher}")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+  math(EXPR limit "120 * ${KRYPTON_TEST_SLOWNESS}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${limit})
 endfunction()

@@ -4,4 +4,5 @@ if [ -z "$KRYPTON_TEST_PYTHON" ]; then
   echo "KRYPTON_TEST_PYTHON is not set: run ./dev test" >&2
   exit 77
 fi
-exec "$KRYPTON_TEST_PYTHON" -m pytest -q -ra -p no:cacheprovider --durations=5 "$(dirname "$0")/$1"
+here=$(dirname "$0")
+PYTHONPATH=$here exec "$KRYPTON_TEST_PYTHON" -m pytest -q -ra -p no:cacheprovider -p sanitizer_reports --durations=5 "$here/$1"

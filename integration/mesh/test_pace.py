@@ -9,6 +9,7 @@ from harness.processes import SLOW
 from harness.waiting import eventually
 
 MESH = {"control_plane": False}
+EVENTS, LIMIT = 100, 0.005 * SLOW
 
 
 def latencies(connections, count):
@@ -33,30 +34,30 @@ def latencies(connections, count):
     return found
 
 
-def delays(mesh, agent):
-    """Of 100 events: how much later than direct the latest came, and how late direct ones came themselves.
-
-    The second is the machine's noise: what one process adds to one hop.
-    """
-    rest = "/sse?count=100&every_ms=20"
+def added(mesh, agent):
+    """How much later than direct each of 100 events came through the mesh."""
+    rest = f"/sse?count={EVENTS}&every_ms=20"
     direct, through = open_stream(agent, rest, "POST"), open_stream(mesh.http, path("default", "sse", rest), "POST")
-    direct_times, through_times = latencies([direct, through], 100)
+    direct_times, through_times = latencies([direct, through], EVENTS)
     direct.close()
     through.close()
-    assert len(through_times) == 100
     usual = statistics.median(direct_times)
-    return max(through_times) - usual, max(direct_times) - usual
+    assert len(through_times) == EVENTS
+    return [each - usual for each in through_times]
 
 
 def test_each_of_100_events_arrives_within_5_ms_of_direct(mesh):
     mesh.apply("sse", mode="always-on", maxReplicas=1)
     (endpoint,) = mesh.wait_replicas("sse", 1)
-    agent, seen = mesh.sidecar_flag(endpoint["instance"], "agent-address"), []
+    agent, best, runs = mesh.sidecar_flag(endpoint["instance"], "agent-address"), [float("inf")] * EVENTS, []
 
     def in_time():
-        # Whatever else runs on the machine can only add to a run, so that one good run is the proof.
-        added, noise = delays(mesh, agent)
-        seen.append((added, noise))
-        return added < 0.005 * SLOW + 2 * noise  # Two hops more than direct.
+        # Whatever else runs on the machine can only add, and to other events each time. What the mesh holds
+        # back it holds back in each run: an event is late that never came in time.
+        seen = added(mesh, agent)
+        runs.append(max(seen))
+        best[:] = map(min, best, seen)
+        return max(best) < LIMIT
 
-    eventually(in_time, 25 * SLOW, lambda: f"all of 100 events in time; (latest, noise) of the runs: {seen}")
+    eventually(in_time, 25 * SLOW, lambda: f"each of {EVENTS} events in time; the latest: {max(best)}, of the runs: {runs}")
+    print(f"the latest event: {max(best):.4f} s; of each run: {runs}")

@@ -4,6 +4,8 @@ import socket
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from .processes import SLOW
+
 
 @dataclass
 class Answer:
@@ -30,7 +32,7 @@ class Answer:
 class Connection:
     """One connection. Use `send`/`read` by hand or `call` for a whole exchange."""
 
-    def __init__(self, address, timeout=30.0):
+    def __init__(self, address, timeout=30.0 * SLOW):
         host, _, port = address.rpartition(":")
         self.socket = socket.create_connection((host.strip("[]") or "127.0.0.1", int(port)), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -57,7 +59,7 @@ class Connection:
         self.buffer += data
         return bool(data)
 
-    def ended(self, timeout=10.0):
+    def ended(self, timeout=10.0 * SLOW):
         """True when the peer ends the connection within the time and sends nothing more."""
         self.socket.settimeout(timeout)
         try:
@@ -134,13 +136,13 @@ def request(method="GET", target="/", headers=(), body=None, host="localhost"):
     return head.encode("latin-1") + b"\r\n" + (body or b"")
 
 
-def call(address, method="GET", target="/", headers=(), body=None, host="localhost", timeout=30.0):
+def call(address, method="GET", target="/", headers=(), body=None, host="localhost", timeout=30.0 * SLOW):
     """One exchange on a connection of its own."""
     with Connection(address, timeout) as connection:
         return connection.call(method, target, headers, body, host)
 
 
-def open_stream(address, target, method="GET", timeout=60.0):
+def open_stream(address, target, method="GET", timeout=60.0 * SLOW):
     """A connection whose answer's head has come: an event stream."""
     connection = Connection(address, timeout)
     connection.send(request(method, target, host=address, body=b"" if method == "POST" else None))
@@ -149,7 +151,7 @@ def open_stream(address, target, method="GET", timeout=60.0):
     return connection
 
 
-def exchange(address, data, timeout=10.0, end=False):
+def exchange(address, data, timeout=10.0 * SLOW, end=False):
     """Sends raw bytes; all that comes back until the peer closes or nothing comes for `timeout`."""
     with Connection(address, timeout) as connection:
         try:

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from . import http
+from .processes import SLOW
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Result:
     began: float  # By time.monotonic().
 
 
-async def call(address, target, connection=None, timeout=60.0, method="GET", body=None, headers=()):
+async def call(address, target, connection=None, timeout=60.0 * SLOW, method="GET", body=None, headers=()):
     """One call; `connection` (reader, writer) is reused when given. Never raises."""
     began = time.monotonic()
     try:
@@ -58,7 +59,7 @@ async def read(reader):
     return int(head[0].split(" ")[1]), headers.get("krypton-error", ""), content
 
 
-def burst(address, target, count, timeout=60.0):
+def burst(address, target, count, timeout=60.0 * SLOW):
     """`count` calls at once, each on its own connection; their results in order."""
     async def run():
         return await asyncio.gather(*(call(address, target, timeout=timeout) for _ in range(count)))
@@ -77,7 +78,7 @@ class Traffic:
     connection that is closed before a byte of the answer came while it was idle counts as a failure.
     """
 
-    def __init__(self, address, target, workers=8, pause=0.0, timeout=60.0, calls_per_connection=50, **options):
+    def __init__(self, address, target, workers=8, pause=0.0, timeout=60.0 * SLOW, calls_per_connection=50, **options):
         self.addresses = address if isinstance(address, list) else [address]
         self.target, self.workers, self.pause, self.timeout = target, workers, pause, timeout
         self.calls_per_connection = calls_per_connection
@@ -120,7 +121,7 @@ class Traffic:
         """Results other than 200 and the allowed (status, error) pairs."""
         return [r for r in self.results if r.status != 200 and (r.status, r.error) not in allowed]
 
-    def wait(self, more, timeout=30.0):
+    def wait(self, more, timeout=30.0 * SLOW):
         """Returns when `more` further calls have ended."""
         from .waiting import eventually
         aim = len(self.results) + more

@@ -13,24 +13,14 @@
 namespace krypton::platform {
 namespace {
 
-constexpr std::string_view kInherited[] = {"PATH",
-                                           "HOME",
-                                           "USER",
-                                           "LOGNAME",
-                                           "SHELL",
-                                           "LANG",
-                                           "LANGUAGE",
-                                           "TZ",
-                                           "TERM",
-                                           "TMPDIR",
-                                           "VIRTUAL_ENV",
-                                           "PYTHONPATH",
-                                           "JAVA_HOME",
-                                           "NODE_PATH",
-                                           "GOPATH",
-                                           "TEMP",
-                                           "SSL_CERT_DIR",
-                                           "SSL_CERT_FILE",
+constexpr std::string_view kInherited[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG",
+                                           "LANGUAGE", "TZ", "TERM", "TMPDIR", "VIRTUAL_ENV",
+                                           "PYTHONPATH", "JAVA_HOME", "NODE_PATH", "GOPATH", "TEMP",
+                                           "SSL_CERT_DIR", "SSL_CERT_FILE",
+#ifdef KRYPTON_SANITIZED
+                                           // Where sidecars are to write their reports.
+                                           "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS",
+#endif
                                            "REQUESTS_CA_BUNDLE"};
 
 // What `exec` does not take: keywords, and commands that only the shell has.

@@ -103,7 +103,11 @@ absl::StatusOr<pid_t> Spawn(const std::string& binary, int spec, int listener, i
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_addclosefrom_np(&actions, kReservation + 1);
   char* const argv[] = {const_cast<char*>("krypton-supervisor"), nullptr};
+#ifdef KRYPTON_SANITIZED
+  char* const* const environment = environ;  // The sanitizer's options.
+#else
   char* const environment[] = {nullptr};
+#endif
   pid_t pid = 0;
   const int error = posix_spawn(&pid, binary.c_str(), &actions, &attributes, argv, environment);
   posix_spawn_file_actions_destroy(&actions);
