@@ -211,7 +211,7 @@ void ConnectionCore::Shut(Cancelled reason) {
 }
 
 void ConnectionCore::Cancel(Cancelled reason) {
-  if (!state || state->cancelled >= reason || hard_cancelled()) return;
+  if (!state || state->cancelled == reason || hard_cancelled()) return;
   state->cancelled = reason;
   if (hard_cancelled()) socket.Interrupt();
   if (state->listener) state->listener->OnCancelled(reason);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "common/http/proxy_fixture.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 using ::testing::EndsWith;
 using testing::Eventually;
+using testing::Fixture;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::Origin;
@@ -156,6 +158,66 @@ TEST(DetachedTest, ADrainEndsItBetweenItsEvents) {
   to.proxy.fixture.server->Drain(now, now + kPatience);
   EXPECT_THAT(client.ReceiveAll(), EndsWith("0\r\n\r\n"));
   EXPECT_TRUE(Eventually([&] { return to.ended == 1; }));
+}
+
+// A handler that forwards only once the server's drain has come.
+struct LateProxy {
+  explicit LateProxy(const std::string& origin)
+      : fixture([this, to = *Endpoint::Parse(origin)](Exchange& exchange, Client& client) {
+          return Serve(exchange, client, to);
+        }) {}
+  Task<void> Serve(Exchange& exchange, Client& client, Endpoint to) {
+    http::Event drained(exchange.worker());
+    exchange.OnCancel([&](Cancelled) { drained.Set(); });
+    waiting = true;
+    co_await drained.Wait();
+    ForwardPlan plan;
+    plan.endpoint = to;
+    const ForwardResult result = co_await Forward(exchange, client, plan);
+    end = result.end;
+  }
+  bool Drain() const {
+    EXPECT_TRUE(Eventually([&] { return waiting.load(); }));
+    const TimePoint now = Clock::now();
+    return fixture.server->Drain(now, now + kPatience);
+  }
+
+  std::atomic<bool> waiting{false};
+  std::atomic<ForwardEnd> end{};
+  Fixture fixture;
+};
+
+TEST(DetachedTest, ADrainThatCameBeforeTheStreamEndsItToo) {
+  Origin origin([](RawSocket& socket) {
+    ReadRequest(socket);
+    socket.Send(kHead + Event(1));
+    socket.WaitForEof();
+  });
+  LateProxy proxy(origin.address());
+  RawSocket client = proxy.fixture.Connect();
+  client.Send(kGet);
+  EXPECT_TRUE(proxy.Drain());
+  EXPECT_THAT(client.ReceiveAll(), EndsWith("0\r\n\r\n"));
+  EXPECT_EQ(proxy.end, ForwardEnd::kAnswered);
+}
+
+TEST(DetachedTest, AClientThatLeavesDuringADrainIsSeen) {
+  std::atomic<bool> asked{false};
+  Origin origin([&](RawSocket& socket) {
+    ReadRequest(socket);
+    asked = true;
+    socket.WaitForEof(2 * kPatience);
+  });
+  LateProxy proxy(origin.address());
+  RawSocket client = proxy.fixture.Connect();
+  client.Send(kGet);
+  std::thread leaver([&] {
+    EXPECT_TRUE(Eventually([&] { return asked.load(); }));
+    client.Close();
+  });
+  EXPECT_TRUE(proxy.Drain());
+  leaver.join();
+  EXPECT_EQ(proxy.end, ForwardEnd::kClientGone);
 }
 
 TEST(DetachedTest, AServerThatStopsEndsItAtOnce) {

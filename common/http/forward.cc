@@ -49,6 +49,7 @@ Forwarding::Forwarding(Exchange& exchange, Client& client, const ForwardPlan& pl
               client.settings().max_fields},
       pump_done_(core_.worker()) {
   state_.listener = this;
+  drain_stream_ = state_.cancelled == Cancelled::kDraining;
 }
 
 Forwarding::~Forwarding() { state_.listener = nullptr; }
