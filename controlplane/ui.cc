@@ -37,11 +37,18 @@ constexpr std::string_view kPage = R"html(<!doctype html>
 constexpr std::string_view kStyle = R"css(
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
 body { margin: 0 auto; max-width: 72rem; padding: 0 1rem 2rem; }
-header { display: flex; align-items: center; gap: 1rem; }
+header { display: flex; flex-wrap: wrap; align-items: center; gap: 0 1rem; }
+section { overflow-x: auto; }
+footer { margin-top: 2rem; }
 #state { margin-left: auto; opacity: .7; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #8884; }
+th, td {
+  text-align: left; vertical-align: top; white-space: nowrap;
+  padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #8884;
+}
+td:last-child { white-space: normal; min-width: 12rem; width: 40%; }
 tbody tr { cursor: pointer; }
+.none { cursor: default; opacity: .7; }
 #why { border-left: 3px solid; padding-left: 1rem; }
 )css";
 
@@ -61,6 +68,7 @@ const available = item => {
   const condition = item.status?.conditions.find(c => c.type === 'Available');
   return condition ? condition.reason + (condition.message ? ': ' + condition.message : '') : '';
 };
+const moment = time => time ? new Date(time).toLocaleString() : 'never';
 const figures = item => [item.status?.readyReplicas ?? 0, item.status?.desiredReplicas ?? 0];
 
 function fill(id, items, cells) {
@@ -70,7 +78,17 @@ function fill(id, items, cells) {
     row.onclick = () => explain(item);
     return row;
   });
+  if (rows.length === 0) rows.push(none(byId(id).rows[0].cells.length));
   byId(id).tBodies[0].replaceChildren(...rows);
+}
+
+function none(columns) {
+  const row = document.createElement('tr');
+  row.className = 'none';
+  const cell = row.insertCell();
+  cell.colSpan = columns;
+  cell.textContent = 'none';
+  return row;
 }
 
 async function explain(item) {
@@ -91,7 +109,7 @@ async function refresh() {
       ask('/agents' + query), ask('/models' + query), ask('/manifest-problems')]);
     fill('agents', agents.items, a => [
       name(a), word(a.spec.protocol, 'AGENT_PROTOCOL_'), word(a.spec.mode, 'SCALING_MODE_'),
-      word(a.status?.phase, 'AGENT_PHASE_'), ...figures(a), a.status?.lastInvocationAt ?? 'never',
+      word(a.status?.phase, 'AGENT_PHASE_'), ...figures(a), moment(a.status?.lastInvocationAt),
       available(a)]);
     fill('models', models.items, m => [
       name(m), m.spec.source?.huggingface || m.spec.source?.path || '',

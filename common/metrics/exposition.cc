@@ -24,12 +24,41 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
+// Where `separator` first stands outside of quoted strings (RFC 9110 §5.6.4); the end if nowhere.
+size_t Find(std::string_view text, char separator) {
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (quoted && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    } else if (text[i] == separator && !quoted) {
+      return i;
+    }
+  }
+  return text.size();
+}
+
 // Cuts `text` at the first `separator`; the rest stays in `text`.
 std::string_view Take(std::string_view& text, char separator) {
-  const size_t at = std::min(text.find(separator), text.size());
+  const size_t at = Find(text, separator);
   const std::string_view part = text.substr(0, at);
   text.remove_prefix(std::min(at + 1, text.size()));
   return Trim(part);
+}
+
+// A parameter's value, which means the same as a token and quoted (RFC 9110 §5.6.6).
+std::string Unquoted(std::string_view value) {
+  if (value.size() < 2 || !value.starts_with('"') || !value.ends_with('"')) {
+    return std::string(value);
+  }
+  value = value.substr(1, value.size() - 2);
+  std::string text;
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\\' && i + 1 < value.size()) ++i;
+    text += value[i];
+  }
+  return text;
 }
 
 // One element of Accept or Accept-Encoding: its value, its parameter `version`, its quality.
@@ -48,7 +77,7 @@ std::vector<Preference> ParsePreferences(std::string_view header) {
     while (!element.empty()) {
       std::string_view parameter = Take(element, ';');
       const std::string name = Lower(Take(parameter, '='));
-      const std::string value(parameter);
+      const std::string value = Unquoted(parameter);
       if (name == "q") preference.quality = std::clamp(strtod(value.c_str(), nullptr), 0.0, 1.0);
       if (name == "version") preference.version = value;
     }

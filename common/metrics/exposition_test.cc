@@ -29,6 +29,24 @@ TEST(ExpositionTest, TheFormatFollowsAccept) {
   EXPECT_EQ(ChooseFormat(";;q=,,=;q=x"), Format::kText);
 }
 
+// RFC 9110 §5.6.6: what stands in quotes is the value, and ends neither parameter nor element.
+TEST(ExpositionTest, AQuotedParameterMeansTheSameAsAToken) {
+  for (const std::string_view accept :
+       {R"(application/openmetrics-text; version="1.0.0")",
+        R"(application/openmetrics-text;version="1.\0.0";q=0.9, text/plain;q=0.8)",
+        R"(text/plain;x="a, application/json;q=1";q=0.4, application/openmetrics-text;q=0.5)"}) {
+    EXPECT_EQ(ChooseFormat(accept), Format::kOpenMetrics) << accept;
+  }
+  for (const std::string_view accept :
+       {R"(application/openmetrics-text; version="2.0.0")",
+        R"(application/openmetrics-text; version="1.0.0", text/plain)",
+        R"(text/plain;x=", application/openmetrics-text)",
+        R"(text/plain;x=", application/openmetrics-text\)",
+        R"(application/openmetrics-text; version=")"}) {
+    EXPECT_EQ(ChooseFormat(accept), Format::kText) << accept;
+  }
+}
+
 TEST(ExpositionTest, GzipOnlyWhenAdmitted) {
   EXPECT_TRUE(AcceptsGzip("gzip"));
   EXPECT_TRUE(AcceptsGzip("br, GZIP;q=0.5"));

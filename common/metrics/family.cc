@@ -44,6 +44,7 @@ std::shared_ptr<T> Family<T>::Get(const Labels& labels) {
     } else {
       series = std::make_shared<Series>(labels);
     }
+    listed_ = nullptr;
   }
   return {series, &series->metric};
 }
@@ -51,7 +52,22 @@ std::shared_ptr<T> Family<T>::Get(const Labels& labels) {
 template <typename T>
 size_t Family<T>::RemoveMatching(const Labels& labels) {
   const std::lock_guard lock(mutex_);
-  return std::erase_if(series_, [&](const auto& item) { return Carries(item.first, labels); });
+  const size_t removed =
+      std::erase_if(series_, [&](const auto& item) { return Carries(item.first, labels); });
+  if (removed > 0) listed_ = nullptr;
+  return removed;
+}
+
+template <typename T>
+auto Family<T>::Listed() const -> std::shared_ptr<const List> {
+  const std::lock_guard lock(mutex_);
+  if (listed_ == nullptr) {
+    auto list = std::make_shared<List>();
+    list->reserve(series_.size());
+    for (const auto& [labels, series] : series_) list->push_back(series);
+    listed_ = std::move(list);
+  }
+  return listed_;
 }
 
 template <typename T>
@@ -62,18 +78,13 @@ size_t Family<T>::size() const {
 
 template <typename T>
 void Family<T>::Write(Writer& writer) const {
-  std::vector<std::shared_ptr<const Series>> all;
-  {
-    const std::lock_guard lock(mutex_);
-    all.reserve(series_.size());
-    for (const auto& [labels, series] : series_) all.push_back(series);
-  }
+  const std::shared_ptr<const List> all = Listed();
   if constexpr (std::is_same_v<T, Histogram>) {
     writer.HistogramHeader(name_, help_, buckets_);
-    for (const auto& series : all) writer.Series(series->text, series->metric);
+    for (const auto& series : *all) writer.Series(series->text, series->metric);
   } else {
     writer.Header(name_, help_, TypeOf<T>());
-    for (const auto& series : all) writer.Value(series->text, series->metric.Value());
+    for (const auto& series : *all) writer.Value(series->text, series->metric.Value());
   }
 }
 

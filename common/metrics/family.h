@@ -9,7 +9,7 @@
 //   requests->RemoveMatching({{"agent", "echo"}, {"namespace", "default"}});
 //
 // Get and RemoveMatching lock; Get is for caching its result, not for each request. A scrape locks
-// as long as it takes to copy the list of series, not to write them. Any thread.
+// to take the list of series, not to write them. Any thread.
 #pragma once
 
 #include <prometheus/collectable.h>
@@ -59,13 +59,19 @@ class Family : public WritingCollectable {
     T metric;
   };
 
+  using List = std::vector<std::shared_ptr<const Series>>;
+
   Family(std::string name, std::string help, std::vector<double> buckets);
+  std::shared_ptr<const List> Listed() const;
 
   const std::string name_;
   const std::string help_;
   const std::vector<double> buckets_;
   mutable std::mutex mutex_;
   std::map<Labels, std::shared_ptr<Series>> series_;
+  // All of series_, for scrapes: to walk the map at each of them would be a third of their time.
+  // Null after a change.
+  mutable std::shared_ptr<const List> listed_;
 };
 
 using CounterFamily = Family<prometheus::Counter>;

@@ -37,6 +37,7 @@ TEST_F(FamilyTest, ADeletedAgentTakesItsSeriesAlongAndHoldersMayGoOn) {
   agents.Add(calls);
   agents.Add(depth);
   agents.Add(wait);
+  EXPECT_TRUE(Shows("krypton_buffer_depth{agent=\"echo\",namespace=\"default\"} 0"));
 
   agents.Remove("default", "echo");
   EXPECT_EQ(calls->size(), 1u);
@@ -44,6 +45,9 @@ TEST_F(FamilyTest, ADeletedAgentTakesItsSeriesAlongAndHoldersMayGoOn) {
   EXPECT_EQ(wait->size(), 0u);
   held->Increment();
   EXPECT_FALSE(Shows("krypton_calls_total{agent=\"echo\",namespace=\"default\",status=\"200\"} 1"));
+  EXPECT_FALSE(Shows("krypton_buffer_depth{agent=\"echo\",namespace=\"default\"} 0"));
+  depth->Get(echo);
+  EXPECT_TRUE(Shows("krypton_buffer_depth{agent=\"echo\",namespace=\"default\"} 0"));
 }
 
 }  // namespace

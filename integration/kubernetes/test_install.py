@@ -1,5 +1,6 @@
 """The README's installation, what it shows to people, and `helm test`."""
 
+import json
 import re
 import subprocess
 
@@ -7,7 +8,7 @@ import pytest
 from harness import http
 from harness.waiting import eventually
 from kube.agents import agent
-from kube.mesh import SYSTEM, helm, kubectl, run
+from kube.mesh import SYSTEM, helm, kubectl, pasted, run
 
 
 def test_the_readme_line_installs_everything(mesh, api):
@@ -44,7 +45,8 @@ def test_notes_say_what_to_do_next_and_their_call_works(mesh, api, namespace, st
     done = run("kubectl", "-n", namespace, "apply", "-f", "-", input=restricted(manifest))
     assert "agent.krypton.ai/hello created" in done.stdout
     answer = eventually(lambda: ok(http.call(mesh.gateway, target=http.path(namespace, "hello"), timeout=60)), 90)
-    assert answer.status == 200
+    (call,) = re.findall(r"^ +(kubectl .*port-forward .*&\n +curl .*)", notes, re.M)
+    assert set(json.loads(answer.body)) == set(json.loads(pasted(call.replace("default/hello", f"{namespace}/hello"))))
 
 
 def restricted(manifest):

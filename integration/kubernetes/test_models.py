@@ -4,14 +4,8 @@ import openai
 import pytest
 from harness import http
 from harness.waiting import eventually
-from kube.agents import RESTRICTED, image, is_ready
+from kube.agents import is_ready, model
 from kube.api import ApiError
-
-
-def model(namespace, name, **spec):
-    return {"apiVersion": "krypton.ai/v1alpha1", "kind": "Model", "metadata": {"namespace": namespace, "name": name},
-            "spec": {"source": {"huggingface": "example/tiny-GGUF", "file": "tiny.gguf"}, "image": image("llama"),
-                     "imagePullPolicy": "Always", "mode": "serverless", "scaleToZeroAfter": "5s", "startupTimeout": "60s", **RESTRICTED, **spec}}
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import time
 import pytest
 from harness import http, metrics
 from harness.http import Connection
-from harness.mesh import PROBE, SOURCE
+from harness.mesh import PROBE
+from harness.metrics_page import PAGE, how_many, rows
 from harness.processes import SLOW
 from harness.waiting import eventually
 from prometheus_client.openmetrics import parser as openmetrics
@@ -52,31 +53,14 @@ def scrapes(mesh):
             "sidecar": metrics.scrape(mesh.sidecar_ops(endpoint["instance"]))}
 
 
-def documented():
-    """Rows of docs/metrics.md: (name, type, labels, components)."""
-    rows = []
-    for line in (SOURCE / "docs" / "metrics.md").read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) == 5 and cells[0].startswith("`"):
-            name, kind, labels, components, meaning = cells
-            assert meaning, line
-            rows.append((name.strip("`"), kind, set(re.findall(r"`([^`]+)`", labels)),
-                         set(re.split(r",\s*", components))))
-    return rows
-
-
 def test_the_pages_buckets_are_the_true_ones(mesh):
     found = scrapes(mesh)
-    listed = 0
-    for line in (SOURCE / "docs" / "metrics.md").read_text().splitlines():
-        if not re.match(r"\| `\w+` \| histogram \|", line) or line.count("|") != 6:
-            continue  # What only clusters have is in tables without a column for the component.
-        name, component = re.findall(r"`(\w+)`", line)[0], line.split("|")[4].strip()
-        buckets = {float(bound) for bound in re.search(r"buckets ([\d. ]+)", line)[1].split()}
-        seen = {float(labels["le"]) for labels in found[component].label_sets(f"{name}_bucket")}
-        assert seen == buckets | {float("inf")}, name
-        listed += 1
-    assert listed >= 10
+    listed = [row for row in rows() if row.kind == "histogram" and row.components]
+    assert len(listed) >= 10
+    for row in listed:
+        for component in row.components:
+            seen = {float(labels["le"]) for labels in found[component].label_sets(f"{row.name}_bucket")}
+            assert seen == row.buckets, row.name
 
 
 def family_name(family):
@@ -86,18 +70,18 @@ def family_name(family):
 
 def test_every_documented_series_is_exposed(mesh):
     found = scrapes(mesh)
-    for name, kind, labels, components in documented():
-        for component in components:
+    for row in rows():
+        for component in row.components:
             families = {family_name(f): f for f in found[component].families.values()}
-            assert name in families, f"{component} does not expose {name}"
-            family = families[name]
-            assert family.type == kind, f"{name} is a {family.type}"
+            assert row.name in families, f"{component} does not expose {row.name}"
+            family = families[row.name]
+            assert family.type == row.kind, f"{row.name} is a {family.type}"
             for sample in family.samples:
-                assert set(sample.labels) - {"le"} == labels, f"{name}{sample.labels}"
+                assert set(sample.labels) - {"le"} == row.labels, f"{row.name}{sample.labels}"
 
 
 def test_every_exposed_series_is_documented(mesh):
-    known = {(name, component) for name, _, _, components in documented() for component in components}
+    known = {(row.name, component) for row in rows() for component in row.components}
     found = {(family_name(family), component) for component, scrape in scrapes(mesh).items()
              for family in scrape.families.values()}
     assert not found - known, f"docs/metrics.md lacks {sorted(found - known)}"
@@ -157,7 +141,8 @@ def test_the_text_format(mesh):
         assert names == helped and len(set(names)) == len(names)
 
 
-ACCEPTS = {  # What Prometheus 2.42 and 3.11 send.
+ACCEPTS = {  # What Prometheus 2.42 and 3.11 send; and a client that quotes.
+    "quoted": 'application/openmetrics-text; version="1.0.0"; charset="utf-8"',
     2: "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
     3: "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
@@ -172,7 +157,7 @@ def open_metrics(address, accept=ACCEPTS[3]):
     return list(openmetrics.text_string_to_metric_families(answer.text))
 
 
-def test_openmetrics_for_both_prometheus(mesh):
+def test_openmetrics_for_who_prefers_it(mesh):
     for component in mesh.components:
         plain = {family_name(f): f.type for f in mesh.scrape(component).families.values()}
         for accept in ACCEPTS.values():
@@ -253,16 +238,8 @@ def test_gateway_stays_ready_without_its_manager_and_control_plane_says_what_it_
     assert http.call(mesh.address("control_plane", "ops"), target="/healthz").status == 200
 
 
-def page_of_series():
-    """The table of docs/metrics.md: {component: (of its own, for each agent)}."""
-    text = (SOURCE / "docs" / "metrics.md").read_text().partition("## How many series")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([a-z ]+) \| (\d+) \| (\d+|none) \|$", text, re.M)
-    return {component: (int(own), None if each == "none" else int(each)) for component, own, each in rows}
-
-
 def test_the_number_of_series_is_what_the_page_says(mesh):
-    page = page_of_series()
-    assert set(page) == {"gateway", "control plane", "manager", "sidecar"}
+    page = how_many()
     for component, scrape in scrapes(mesh).items():
         own, each = page[component]
         labels = [dict(labels) for _, labels in scrape.samples]
@@ -274,7 +251,7 @@ def test_the_number_of_series_is_what_the_page_says(mesh):
             others = [each for each in labels if "agent" not in each and each.get("model") != "talker"]
             of_model = [each for each in labels if "talker" in (each.get("model"), each.get("agent"))]
             if component == "gateway":
-                assert f"each model is {len(of_model)} at" in (SOURCE / "docs" / "metrics.md").read_text()
+                assert f"each model is {len(of_model)} at" in PAGE.read_text()
         assert abs(len(others) - own) <= max(5, own / 10), f"{component}: {len(others)} of its own"
         assert (len(of_agent) or None) == each, f"{component}: {len(of_agent)} for each agent"
 

@@ -50,49 +50,65 @@ def cpu_seconds(pid):
 
 @pytest.mark.parametrize("component", ["gateway", "manager"])
 def test_a_scrape_of_2000_agents_takes_less_than_50_ms(mesh, component):
-    seen = []
+    pid, seen = mesh.components[component].pid, []
+    before, size = cpu_seconds(pid), len(scrape(mesh, component)[1])
 
-    def quick():  # Whatever else runs on the machine can only add, so that one good round is the proof.
-        seen.append(statistics.median(scrape(mesh, component)[0] for _ in range(10)))
-        return seen[-1] < LIMIT
+    def quick():
+        seen.extend(scrape(mesh, component)[0] for _ in range(10))
+        return min(seen) < LIMIT  # Whatever else runs on the machine can only add, so that one is the proof.
 
-    eventually(quick, 30 * SLOW, lambda: f"medians of ten scrapes, in seconds: {seen}")
-    pid, size = mesh.components[component].pid, len(scrape(mesh, component)[1])
-    before = cpu_seconds(pid)
-    for _ in range(10):
-        scrape(mesh, component)
-    cpu = (cpu_seconds(pid) - before) / 10
-    print(json.dumps({"component": component, "bytes": size, "seconds": min(seen), "cpu_seconds": cpu}))
+    eventually(quick, 30 * SLOW, lambda: f"scrapes, in seconds: {sorted(seen)}")
+    cpu = (cpu_seconds(pid) - before) / (len(seen) + 1)
+    assert cpu < LIMIT
+    print(json.dumps({"component": component, "bytes": size, "seconds": min(seen), "median": statistics.median(seen),
+                      "cpu_seconds": cpu}))
 
 
-def p99(mesh, seconds, scraped):
-    """Of calls one after another, in seconds; `scraped` once a second, fifteen times as often as usual."""
-    ended = threading.Event()
+class Paced:
+    """Calls at half of what the machine can, for as long as the `with` lasts, in turns: without a scrape, with one."""
 
-    def scrapes():
-        while not ended.wait(1):
-            scrape(mesh)
+    TURN = 1.0  # Seconds: fifteen times as many scrapes as usual.
 
-    thread = threading.Thread(target=scrapes) if scraped else None
-    with load.Traffic(mesh.http, http.path("default", "busy", "/pid"), workers=2) as traffic:
-        if thread:
-            thread.start()
-        eventually(lambda: traffic.results and time.monotonic() - traffic.results[0].began > seconds, 60 * SLOW, every=0.1)
-        ended.set()
-        if thread:
-            thread.join()
-    assert not traffic.bad()
-    times = sorted(result.seconds for result in traffic.results)
-    return times[len(times) * 99 // 100]
+    def __init__(self, mesh):
+        self.mesh, self.scrapes = mesh, []  # When each began and ended, by time.monotonic().
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.scrape_at_times)
+        self.traffic = load.Traffic(mesh.http, http.path("default", "busy", "/pid"), workers=2, pause=0.002)
+
+    def __enter__(self):
+        self.traffic.__enter__()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.ended.set()
+        self.thread.join()
+        self.traffic.__exit__(*exc)
+
+    def scrape_at_times(self):
+        while not self.ended.wait(1.5 * self.TURN):  # In the middle of every second turn.
+            began = time.monotonic()
+            scrape(self.mesh)
+            self.scrapes.append((began - self.TURN / 2, began + self.TURN / 2))
+            self.ended.wait(self.TURN / 2)
+
+    def p99s(self):
+        """Without and with scrapes, in seconds."""
+        with_one, without = [], []
+        for result in list(self.traffic.results):
+            inside = any(begin <= result.began < end for begin, end in self.scrapes)
+            (with_one if inside else without).append(result.seconds)
+        return tuple(sorted(times)[len(times) * 99 // 100] for times in (without, with_one))
 
 
 def test_traffic_does_not_notice_a_scrape(mesh):
-    seen = []
+    """The more turns, the less chance there is in it: they are counted together."""
+    with Paced(mesh) as paced:
+        def unmoved():
+            without, with_scrapes = paced.p99s()
+            return with_scrapes <= 1.1 * without
 
-    def unmoved():
-        without, with_scrapes = p99(mesh, 4, False), p99(mesh, 4, True)
-        seen.append((without, with_scrapes))
-        return with_scrapes <= 1.1 * without
-
-    eventually(unmoved, 90 * SLOW, lambda: f"p99 without and with a scrape a second, in seconds: {seen}")
-    print(json.dumps(seen))
+        eventually(lambda: len(paced.scrapes) >= 10, 60 * SLOW, "ten scrapes", every=0.2)
+        eventually(unmoved, 60 * SLOW, lambda: f"p99 without and with a scrape: {paced.p99s()}", every=2)
+    assert not paced.traffic.bad()
+    print(json.dumps({"scrapes": len(paced.scrapes), "p99": paced.p99s()}))

@@ -12,8 +12,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mesh"))
 
-from harness.queries import (  # noqa: E402
-    DASHBOARDS, NAMES, SOURCE, documented, load, named_in, panels, parses, queries)
+from harness.metrics_page import documented  # noqa: E402
+from harness.queries import DASHBOARDS, NAMES, SOURCE, load, named_in, panels, parses, queries  # noqa: E402
 
 PUBLISHED = ["Invocations per second", "P95 invocation latency", "Desired replicas",
              "Scaling decisions per minute", "Sidecar in-flight", "Sidecar rejected"]

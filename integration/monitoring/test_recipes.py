@@ -8,7 +8,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mesh"))
 
-from harness.queries import SOURCE, documented, named_in, parses, recipes  # noqa: E402
+from harness.metrics_page import documented  # noqa: E402
+from harness.queries import SOURCE, named_in, parses, recipes  # noqa: E402
 
 PAGE = SOURCE / "docs" / "scaling-on-kubernetes.md"
 

@@ -9,7 +9,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mesh"))
 
-from harness.queries import DASHBOARDS, RULES, SOURCE, documented, named_in, rules  # noqa: E402
+from harness.metrics_page import documented  # noqa: E402
+from harness.queries import DASHBOARDS, RULES, SOURCE, named_in, rules  # noqa: E402
 
 TESTS = DASHBOARDS / "krypton-rules-test.yaml"
 ALERTS = {"KryptonAgentUnavailable", "KryptonColdStartsFailing", "KryptonQueueFull", "KryptonErrorBudgetBurn",

@@ -30,6 +30,14 @@ def always_on(namespace, name, **spec):
     return made
 
 
+def model(namespace, name, **spec):
+    """A serverless model with the tests' own image, which has the tiny model and serves it by llama.cpp."""
+    return {"apiVersion": "krypton.ai/v1alpha1", "kind": "Model", "metadata": {"namespace": namespace, "name": name},
+            "spec": {"source": {"huggingface": "example/tiny-GGUF", "file": "tiny.gguf"}, "image": image("llama"),
+                     "imagePullPolicy": "Always", "mode": "serverless", "scaleToZeroAfter": "5s",
+                     "startupTimeout": "60s", **RESTRICTED, **spec}}
+
+
 class Handle:
     """One applied Agent."""
 

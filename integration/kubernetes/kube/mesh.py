@@ -1,8 +1,11 @@
 """The installed mesh: its addresses, its pods and their processes, and how it is installed."""
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 from harness import metrics
@@ -20,6 +23,25 @@ def run(*command, check=True, timeout=300, **options):
     if check:
         assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def pasted(text, timeout=60, **options):
+    """What a shell shows that is given these lines as a person pastes them; jobs that they leave behind are ended.
+
+    Background jobs talk to standard output too (a port-forward does), and are not taken for an answer.
+    """
+    quiet = re.sub(r" &(?=\s*(?:#.*)?$)", " >&2 &", text, flags=re.M)
+    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
+            ["bash", "-euc", quiet], stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
+            **options) as shell:
+        try:
+            out, _ = shell.communicate(timeout=timeout)
+            errors.seek(0)
+            assert shell.returncode == 0 and out, f"{text}\n{out}\n{errors.read()}"
+            return out
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGTERM)
 
 
 def kubectl(*arguments, **options):

@@ -9,8 +9,11 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "mesh")]
 
+from happenings import Happened  # noqa: E402
+from harness.waiting import eventually  # noqa: E402
 from kube import api as kube_api  # noqa: E402
 from kube.mesh import SYSTEM, Mesh, install  # noqa: E402
+from page import quick_setup, shell  # noqa: E402
 from stack import NAMESPACE, VERSIONS, Prometheus, install_operator  # noqa: E402
 
 
@@ -30,11 +33,29 @@ def stack(api):
     return prometheus
 
 
+@pytest.fixture(params=sorted(VERSIONS), ids=lambda version: f"prometheus{version}")
+def prometheus(request, stack):
+    return stack[request.param]
+
+
 @pytest.fixture(scope="session")
 def mesh(api, stack):
     mesh = Mesh(api)
     mesh.settled()
     return mesh
+
+
+@pytest.fixture(scope="session")
+def used(api, mesh, stack):
+    """Installed as docs/metrics.md says, and everything has happened under the eyes of both Prometheus."""
+    shell(quick_setup() + " --set prometheusRule.enabled=true --set prometheusRule.labels.release=prom"
+          " --set dashboards.enabled=true")
+    mesh.settled()
+    for prometheus in stack.values():
+        eventually(lambda: len(prometheus.scraped()) >= 5, 120, "components are scraped", every=0.5)
+    happened = Happened(api, mesh)
+    happened.everything()
+    return happened
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,19 +2,24 @@
 
 import os
 import re
-from pathlib import Path
+import textwrap
 
+from harness.metrics_page import PAGE
 from kube.mesh import REGISTRY, VALUES, run
 
-SOURCE = Path(os.environ["KRYPTON_SOURCE_DIR"])
+SOURCE = PAGE.parent.parent
 # What the page names in public registries lies in the cluster's own.
 CHART = "oci://ghcr.io/krypton-ai/charts/krypton"
 
 
+def blocks(language="sh"):
+    return [textwrap.dedent(found) for found in
+            re.findall(rf"^ *```{language}\n(.*?)^ *```", PAGE.read_text(), re.M | re.S)]
+
+
 def block(mark, language="sh"):
     """The one block of the page that has `mark` in it."""
-    text = (SOURCE / "docs" / "metrics.md").read_text()
-    (found,) = [each for each in re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S) if mark in each]
+    (found,) = [each for each in blocks(language) if mark in each]
     return found
 
 
@@ -26,5 +31,5 @@ def quick_setup():
     return text.replace(CHART, f"oci://{REGISTRY}/charts/krypton") + f" --wait --timeout 180s {more}"
 
 
-def shell(text, **variables):
-    return run("bash", "-euc", text, cwd=SOURCE, env={**os.environ, **variables})
+def shell(text):
+    return run("bash", "-euc", text, cwd=SOURCE).stdout

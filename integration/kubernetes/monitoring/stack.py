@@ -86,6 +86,11 @@ class Prometheus(PrometheusApi):
             found.setdefault(target["scrapePool"], []).append(target)
         return found
 
+    def scraped(self):
+        """Of Krypton's monitors: the addresses that are up, with repetitions."""
+        return sorted(target["labels"]["instance"] for pool, targets in self.targets().items()
+                      for target in targets if "/krypton-" in pool and target["health"] == "up")
+
 
 def hurried(namespace):
     """The chart's alerts once more, without their patience, so that a test sees one fire."""

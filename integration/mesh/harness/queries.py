@@ -1,4 +1,4 @@
-"""The queries of dashboards and rules, and the series that docs/metrics.md lists."""
+"""The queries of dashboards, rules and recipes."""
 
 import json
 import os
@@ -55,18 +55,6 @@ def recipes(namespace, agent):
     found += [f"sum({each})" for each in re.findall(r"`sum\((krypton_[^)]*)\)`", text)]
     own = f'namespace="{namespace}",agent="{agent}"'
     return [query.replace("<<.LabelMatchers>>", own).replace('namespace="default",agent="hello"', own) for query in found]
-
-
-def documented(elsewhere=False):
-    """Every name that a sample may have; or of those that a mesh on one machine without TLS does not have."""
-    names = set()
-    for line in (SOURCE / "docs" / "metrics.md").read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        # Those of clusters and TLS stand in tables of their own, without a column for the component.
-        if len(cells) in ((4,) if elsewhere else (4, 5)) and re.fullmatch(r"`\w+`", cells[0]):
-            name, kind = cells[0].strip("`"), cells[1]
-            names |= {f"{name}_{part}" for part in ("bucket", "sum", "count")} if kind == "histogram" else {name}
-    return names
 
 
 def named_in(expr):
