@@ -143,3 +143,26 @@ go_tool() {
   fi
   echo "$bin/$1"
 }
+
+# foreign_definitions: the folder of other projects' custom resource definitions, from their Go modules, fetched once;
+# empty without Go.
+foreign_definitions() {
+  local cert_manager=1.19.1 gateway_api=1.4.0
+  local dir=$cache/definitions-$cert_manager-$gateway_api
+  if [ ! -e "$dir/complete" ]; then
+    command -v go >/dev/null || return 0
+    say "Fetching the definitions of cert-manager $cert_manager and the Gateway API $gateway_api (once)"
+    rm -rf "$dir"; mkdir -p "$dir"
+    copy_of_module "github.com/cert-manager/cert-manager@v$cert_manager" deploy/crds/ "$dir" || return 0
+    copy_of_module "sigs.k8s.io/gateway-api@v$gateway_api" config/crd/standard/ "$dir" || return 0
+    touch "$dir/complete"
+  fi
+  echo "$dir"
+}
+
+# copy_of_module MODULE@VERSION FOLDER/ TO: the YAML files of one of its folders.
+copy_of_module() {
+  local source
+  source=$(cd / && go mod download -json "$1" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  [ -n "$source" ] && cp "$source/$2"*.yaml "$3" && chmod -R u+w "$3"
+}

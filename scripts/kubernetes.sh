@@ -25,8 +25,10 @@ test_in_cluster() {
   fi
   install_packages base test images kubernetes
   build_image_programs krypton_kube_integration_test
-  export KRYPTON_TEST_PYTHON KRYPTON_TEST_PYTHON_MODELS KRYPTON_GOOGLEAPIS_DIR KRYPTON_SOURCE_DIR=$root
+  export KRYPTON_TEST_PYTHON KRYPTON_TEST_PYTHON_MODELS KRYPTON_TEST_DEFINITIONS
+  export KRYPTON_GOOGLEAPIS_DIR KRYPTON_SOURCE_DIR=$root
   chart_tools
+  KRYPTON_TEST_DEFINITIONS=$(foreign_definitions)
   KRYPTON_TEST_PYTHON=$(test_python)
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)
   KRYPTON_GOOGLEAPIS_DIR=$(googleapis)

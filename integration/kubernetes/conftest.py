@@ -17,7 +17,7 @@ from kube.agents import Handle  # noqa: E402
 from kube.mesh import SYSTEM, Mesh, install  # noqa: E402
 
 # In this order: what installs comes first, what breaks things later, what counts and removes last.
-ORDER = ["cluster", "install", "agents", "scale", "status", "children", "models", "security", "policies", "upgrade",
+ORDER = ["cluster", "install", "agents", "scale", "status", "logs", "children", "models", "security", "policies", "upgrade",
          "faults", "figures", "roles", "uninstall"]
 
 

@@ -15,13 +15,14 @@ done
 "$root/dev" chart --push "$REGISTRY/charts"
 /usr/bin/python3 "$here/images/make.py" --push "$REGISTRY/test" --models-python "$KRYPTON_TEST_PYTHON_MODELS"
 
+export KRYPTON_BINARY_DIR=${KRYPTON_IMAGES_FROM:-$root/build/release/bin}
 cd "$here"
 status=0
 "$KRYPTON_TEST_PYTHON" -m pytest -q -ra -p no:cacheprovider --durations=10 --ignore=monitoring --junitxml="$results" \
   "${arguments[@]}" || status=$?
 if [ ${#arguments[@]} -eq 0 ]; then  # What an API server alone can say of the definitions.
-  (cd "$here/../chart" && KRYPTON_BINARY_DIR=$root/build/release/bin "$KRYPTON_TEST_PYTHON" -m pytest -q -ra \
-    -p no:cacheprovider test_api_server.py test_client.py test_kubectl.py test_install.py) || status=$?
+  (cd "$here/../chart" && "$KRYPTON_TEST_PYTHON" -m pytest -q -ra \
+    -p no:cacheprovider test_api_server.py test_client.py test_foreign.py test_kubectl.py test_install.py) || status=$?
 fi
 if [ "$status" -ne 0 ]; then
   rm -rf "$root/build/kubernetes-logs"

@@ -2,7 +2,7 @@
 
 import pytest
 from harness.waiting import always, eventually
-from kube.agents import agent, always_on
+from kube.agents import Handle, agent, always_on
 from kube.mesh import send
 
 CHILDREN = [("deployments", "{}"), ("services", "{}"), ("serviceaccounts", "{}"), ("secrets", "{}-krypton-proxy")]
@@ -116,10 +116,11 @@ def test_deletion_leaves_nothing_when_the_managers_are_killed_in_the_middle(star
     always(lambda: not children(api, namespace, "killed"), 5, "and nothing is made anew")
 
 
-def test_an_agent_that_is_made_while_no_manager_runs_comes_up_later(start, namespace, api, mesh):
+def test_an_agent_that_is_made_while_no_manager_runs_comes_up_later(namespace, api, mesh):
     for pod in mesh.pods("manager"):
         send(pod, "krypton-manager")
-    late = start(always_on(namespace, "late"))
+    late = Handle(api, mesh, always_on(namespace, "late"))
+    # The kubelet starts what ended again and again after ever longer times.
     late.has(1, 120)
-    assert late.call().status == 200
+    assert late.known().call().status == 200
     mesh.settled()

@@ -19,7 +19,7 @@ IMAGES = ["krypton-manager", "krypton-gateway", "krypton-control-plane", "krypto
 @pytest.fixture
 def other():
     """Runs `cluster` for a second cluster, beside the one in which the tests run."""
-    environment = {**os.environ, "KRYPTON_CLUSTER": NAME}
+    environment = {**os.environ, "KRYPTON_TEST_CLUSTER": NAME}
 
     def cluster(*arguments, **options):
         return subprocess.run(["cluster", *arguments], env=environment, capture_output=True, text=True, **options)

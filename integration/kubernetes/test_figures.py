@@ -4,13 +4,11 @@ import json
 import os
 import statistics
 import time
-from datetime import datetime
-from pathlib import Path
 
 from harness.load import burst, summary
 from harness.waiting import eventually
-from kube.agents import agent, always_on
-from kube.mesh import SYSTEM
+from kube import audit
+from kube.agents import agent, always_on, moment
 
 
 def note(name, value):
@@ -19,10 +17,6 @@ def note(name, value):
     if path := os.environ.get("KRYPTON_FIGURES"):
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps({"name": name, "value": value}) + "\n")
-
-
-def moment(text):
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def test_a_cold_start_costs_less_than_the_kubelets_own_readiness(start, namespace):
@@ -60,15 +54,9 @@ def test_how_often_the_manager_writes_at_rest(mesh, start, namespace):
     """Writes in a quiet time, by the audit log; the lease's renewals are counted apart."""
     still = start(always_on(namespace, "still")).has(1)
     eventually(lambda: still.condition("Ready")["status"] == "True", 20)
-    log = Path(os.environ["KUBECONFIG"]).parent / "log" / "audit.jsonl"
-    before, began = log.stat().st_size, time.monotonic()
+    before, began = audit.now(), time.monotonic()
     eventually(lambda: time.monotonic() - began > 20, 30, "a quiet while", every=0.5)
-    with open(log, encoding="utf-8") as file:
-        file.seek(before)
-        events = [json.loads(line) for line in file.read().splitlines()]
-    writes = [event["objectRef"]["resource"] for event in events
-              if event["user"]["username"].startswith(f"system:serviceaccount:{SYSTEM}")
-              and event["verb"] in ("create", "update", "patch", "delete") and "objectRef" in event]
+    writes = [event["objectRef"]["resource"] for event in audit.by_manager(before) if event["verb"] in audit.WRITES]
     leases, others = writes.count("leases"), [each for each in writes if each != "leases"]
     note("writes at rest an hour, leases aside", round(len(others) * 180))
     note("lease renewals an hour", leases * 180)

@@ -1,12 +1,8 @@
 """The manager's rights are those that it uses: what all tests before this one made it ask, by the API server's audit log."""
 
-import json
-import os
-from pathlib import Path
-
+from kube import audit
 from kube.mesh import SYSTEM
 
-ACCOUNT = f"system:serviceaccount:{SYSTEM}:krypton-manager"
 # Granted for what no request shows: the API server asks for it when OwnerReferencesPermissionEnforcement is on, and
 # when a patch that applies makes the object.
 NEVER_ASKED = {("update", "krypton.ai", "agents/finalizers"), ("update", "krypton.ai", "models/finalizers"),
@@ -15,15 +11,12 @@ NEVER_ASKED = {("update", "krypton.ai", "agents/finalizers"), ("update", "krypto
 
 def asked():
     """(verb, group, resource) → status codes of the manager's requests."""
-    log = Path(os.environ["KUBECONFIG"]).parent / "log" / "audit.jsonl"
     found = {}
-    for line in log.read_text().splitlines():
-        event = json.loads(line)
-        if event["user"]["username"] == ACCOUNT and "objectRef" in event:
-            what = event["objectRef"]
-            resource = what["resource"] + (f"/{what['subresource']}" if "subresource" in what else "")
-            key = event["verb"], what.get("apiGroup", ""), resource
-            found.setdefault(key, set()).add(event.get("responseStatus", {}).get("code"))
+    for event in audit.by_manager():
+        what = event["objectRef"]
+        resource = what["resource"] + (f"/{what['subresource']}" if "subresource" in what else "")
+        key = event["verb"], what.get("apiGroup", ""), resource
+        found.setdefault(key, set()).add(event.get("responseStatus", {}).get("code"))
     return found
 
 
@@ -56,7 +49,6 @@ def test_no_role_has_a_star(mesh, api):
 
 
 def test_no_other_component_may_ask_anything(mesh, api):
-    log = Path(os.environ["KUBECONFIG"]).parent / "log" / "audit.jsonl"
-    users = {json.loads(line)["user"]["username"] for line in log.read_text().splitlines()}
+    users = {event["user"]["username"] for event in audit.events()}
     ours = {user for user in users if user.startswith(f"system:serviceaccount:{SYSTEM}:")}
-    assert ours <= {ACCOUNT}
+    assert ours <= {audit.MANAGER}

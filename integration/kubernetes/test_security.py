@@ -21,10 +21,6 @@ def messages():
     return wire.load()
 
 
-def secret(api, namespace, name):
-    return {key: base64.b64decode(value) for key, value in api.get("secrets", namespace, name)["data"].items()}
-
-
 def token(api, namespace, account, audience="krypton", pod=None, seconds=600):
     """A token that the API server signs, bound to a pod like a projected one."""
     spec = {"audiences": [audience], "expirationSeconds": seconds}
@@ -40,7 +36,7 @@ def token(api, namespace, account, audience="krypton", pod=None, seconds=600):
 def agent_with_key(start, namespace, api):
     """A running agent, its pod, and the key and certificate of its sidecar."""
     made = start(always_on(namespace, "honest")).has(1)
-    return made, made.pods()[0], secret(api, namespace, "honest-krypton-proxy")
+    return made, made.pods()[0], api.secret(namespace, "honest-krypton-proxy")
 
 
 @pytest.fixture
@@ -70,7 +66,7 @@ def test_plaintext_and_strange_certificates_end_in_the_handshake(mesh, api, tmp_
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-days", "2", "-subj", "/CN=stranger", "-keyout", tmp_path / "key", "-out", tmp_path / "crt"],
                    check=True, capture_output=True)
-    authority = secret(api, SYSTEM, "krypton-manager-tls")["ca.crt"]
+    authority = api.secret(SYSTEM, "krypton-manager-tls")["ca.crt"]
     name = f"krypton-{component}.{SYSTEM}.svc"
     ways = {"plaintext": {}, "no certificate": {"ca": authority, "server_name": name},
             "another authority's": {"ca": authority, "server_name": name, "key": (tmp_path / "key").read_bytes(),
@@ -79,7 +75,7 @@ def test_plaintext_and_strange_certificates_end_in_the_handshake(mesh, api, tmp_
         with wire.channel(address, **options) as strange, pytest.raises(grpc.RpcError) as refused:
             strange.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=3)
         assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED), way
-    own = secret(api, SYSTEM, "krypton-gateway-tls")
+    own = api.secret(SYSTEM, "krypton-gateway-tls")
     with wire.channel(address, name, own["ca.crt"], own["tls.key"], own["tls.crt"]) as known:
         assert known.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=5) == b"\x08\x01"
 

@@ -2,7 +2,8 @@
 
 import pytest
 from harness.waiting import always, eventually
-from kube.agents import agent, always_on, image
+from kube import audit
+from kube.agents import agent, always_on, image, moment
 from kube.api import ApiError
 from kube.mesh import kubectl, run
 
@@ -102,3 +103,20 @@ def test_nothing_is_written_when_nothing_changes(start, namespace, api):
         return [api.get(kind, namespace, name)["metadata"]["resourceVersion"] for kind, name in objects]
     before = versions()
     always(lambda: versions() == before, 12, "resource versions stay")
+
+
+def test_the_last_invocation_is_written_at_most_once_a_minute(start, namespace):
+    """Under steady calls: when the first came, and then the next after sixty seconds."""
+    called = start(always_on(namespace, "called", maxReplicas=1)).has(1)
+    eventually(lambda: called.condition("Ready")["status"] == "True", 20, called.status)
+
+    def written(since):
+        return [event for event in audit.by_manager(since) if event["objectRef"].get("subresource") == "status"
+                and event["objectRef"].get("name") == "called" and event["objectRef"].get("namespace") == namespace]
+    with called.traffic("/sleep?ms=50", workers=2) as traffic:
+        first = eventually(lambda: called.status().get("lastInvocationAt"), 20, "the first call is told at once")
+        before = audit.now()
+        second = eventually(lambda: (now := called.status()["lastInvocationAt"]) != first and now, 90, every=0.5)
+        assert len(written(before)) == 1
+    assert 60 <= moment(second) - moment(first) < 70
+    assert not traffic.bad()

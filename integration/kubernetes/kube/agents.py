@@ -1,5 +1,7 @@
 """Agents as tests declare them, and what becomes of them."""
 
+from datetime import datetime
+
 from harness import http, load
 from harness.waiting import eventually
 
@@ -101,6 +103,11 @@ class Handle:
 
     def reasons(self):
         return [event["reason"] for event in self.events()]
+
+
+def moment(text):
+    """Seconds since the epoch of a time as Kubernetes writes it."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def is_ready(pod):

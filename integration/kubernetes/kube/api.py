@@ -80,6 +80,10 @@ class Api:
         query = [f"{key}={value}" for key, value in (("labelSelector", selector), ("fieldSelector", field)) if value]
         return self.request("GET", self.path(resource, namespace) + ("?" + "&".join(query) if query else ""))["items"]
 
+    def secret(self, namespace, name):
+        """Its keys → bytes."""
+        return {key: base64.b64decode(value) for key, value in self.get("secrets", namespace, name)["data"].items()}
+
     def create(self, resource, namespace, body):
         return self.request("POST", self.path(resource, namespace), body)
 
@@ -92,8 +96,10 @@ class Api:
             last = self.request("PATCH", path + query, body, "application/apply-patch+yaml")
         return last
 
-    def merge(self, resource, namespace, name, body, sub=None):
-        return self.request("PATCH", self.path(resource, namespace, name, sub), body, "application/merge-patch+json")
+    def merge(self, resource, namespace, name, body, sub=None, kind="merge"):
+        """A merge patch; `kind` "strategic-merge" takes lists of Kubernetes' own objects by their keys."""
+        path = self.path(resource, namespace, name, sub)
+        return self.request("PATCH", path, body, f"application/{kind}-patch+json")
 
     def delete(self, resource, namespace, name, **options):
         try:

@@ -10,7 +10,7 @@ from .mesh import SYSTEM
 
 def renew(api, component):
     """Signs a new key with the mesh's authority, for the same names."""
-    authority = {key: base64.b64decode(value) for key, value in api.get("secrets", SYSTEM, "krypton-ca")["data"].items()}
+    authority = api.secret(SYSTEM, "krypton-ca")
     name = f"krypton-{component}"
     names = ",".join(f"DNS:{each}" for each in (name, f"{name}.{SYSTEM}", f"{name}.{SYSTEM}.svc",
                                                f"{name}.{SYSTEM}.svc.cluster.local", "localhost"))

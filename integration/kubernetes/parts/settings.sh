@@ -1,7 +1,7 @@
 # Names, addresses and folders. Everything of a cluster carries its name, so that several can stand
 # side by side: the network namespace, the folder of its state, its control group.
 
-name=${KRYPTON_CLUSTER:-test}
+name=${KRYPTON_TEST_CLUSTER:-test}
 cache=${KRYPTON_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/krypton}
 programs=$cache/kubernetes
 state=$cache/clusters/$name

@@ -27,7 +27,7 @@ hold_lock() {
 # inside COMMAND...: in the cluster's network, with what a client needs.
 inside() { (exec_inside "$@"); }
 exec_inside() {
-  export KUBECONFIG=$state/admin.kubeconfig REGISTRY=$registry KRYPTON_CLUSTER=$name
+  export KUBECONFIG=$state/admin.kubeconfig REGISTRY=$registry KRYPTON_TEST_CLUSTER=$name
   export SSL_CERT_FILE=$state/pki/trusted.crt PATH=$here:$programs:$cache/go-bin:$PATH
   # Helm and kubectl keep their caches with the cluster, not with the user.
   export HELM_CACHE_HOME=$state/helm HELM_CONFIG_HOME=$state/helm HELM_DATA_HOME=$state/helm

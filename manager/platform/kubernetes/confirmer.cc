@@ -7,14 +7,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
 namespace krypton::kube {
 namespace {
 
-constexpr int kTimeoutMs = 1000;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPatience{1000};
 
 // The address as a socket takes it; 0: it is none.
 socklen_t Resolve(const std::string& ip, int port, sockaddr_storage* address) {
@@ -32,40 +36,101 @@ socklen_t Resolve(const std::string& ip, int port, sockaddr_storage* address) {
   return sizeof *v6;
 }
 
-bool Refuses(const std::string& ip, int port) {
-  sockaddr_storage address;
-  const socklen_t size = Resolve(ip, port, &address);
-  if (size == 0) return false;
-  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  int error = 0;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), size) != 0) error = errno;
-  if (error == EINPROGRESS) {
-    pollfd waiting{fd, POLLOUT, 0};
-    socklen_t length = sizeof error;
-    error = ETIMEDOUT;
-    if (poll(&waiting, 1, kTimeoutMs) == 1) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+// One attempt to connect.
+class Attempt {
+ public:
+  Attempt(const std::string& ip, int port) {
+    sockaddr_storage address;
+    const socklen_t size = Resolve(ip, port, &address);
+    if (size == 0) return;
+    fd_ = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd_ < 0) return;
+    error_ = connect(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0 ? 0 : errno;
   }
-  close(fd);
-  return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+  Attempt(Attempt&& other) noexcept : fd_(std::exchange(other.fd_, -1)), error_(other.error_) {}
+  ~Attempt() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  pollfd Waiting() const { return {pending() ? fd_ : -1, POLLOUT, 0}; }
+  void Finish() {
+    socklen_t length = sizeof error_;
+    getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error_, &length);
+  }
+
+  // Neither taken nor refused yet.
+  bool pending() const { return error_ == EINPROGRESS; }
+  bool refused() const {
+    return error_ == ECONNREFUSED || error_ == EHOSTUNREACH || error_ == ENETUNREACH;
+  }
+
+ private:
+  int fd_ = -1;
+  int error_ = 0;
+};
+
+std::vector<pollfd> Waiting(const std::vector<Attempt>& attempts) {
+  std::vector<pollfd> waiting;
+  waiting.reserve(attempts.size());
+  for (const Attempt& attempt : attempts) waiting.push_back(attempt.Waiting());
+  return waiting;
+}
+
+// Finishes those that come to an end before `end`; false when the time is over.
+bool Progress(std::vector<Attempt>& attempts, Clock::time_point end) {
+  std::vector<pollfd> waiting = Waiting(attempts);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+  if (left <= 0) return false;
+  if (poll(waiting.data(), waiting.size(), static_cast<int>(left)) < 0) return errno == EINTR;
+  for (size_t i = 0; i < attempts.size(); ++i) {
+    if (waiting[i].revents != 0) attempts[i].Finish();
+  }
+  return true;
 }
 
 }  // namespace
 
-void Confirmer::Ask(const std::string& ip, int port, std::function<void()> dead) {
+void Confirmer::Ask(const std::string& ip, int port, Silence silence, std::function<void()> dead) {
   std::lock_guard lock(mutex_);
   if (questions_.size() >= kMaxQuestions) return;
-  questions_.push_back({ip, port, std::move(dead)});
+  questions_.push_back({ip, port, silence, std::move(dead)});
   changed_.notify_one();
+}
+
+void Confirmer::Answer(const std::vector<Question>& questions) {
+  std::vector<Attempt> attempts;
+  attempts.reserve(questions.size());
+  for (const Question& question : questions) attempts.emplace_back(question.ip, question.port);
+  std::vector<bool> told(questions.size());
+  const auto tell_refused = [&] {
+    for (size_t i = 0; i < questions.size(); ++i) {
+      if (!attempts[i].refused() || told[i]) continue;
+      told[i] = true;
+      questions[i].dead();
+    }
+  };
+  const auto end = Clock::now() + kPatience;
+  bool time_is_left = true;
+  while (time_is_left && std::ranges::any_of(attempts, &Attempt::pending)) {
+    tell_refused();
+    time_is_left = Progress(attempts, end);
+  }
+  tell_refused();
+  for (size_t i = 0; i < questions.size(); ++i) {
+    if (attempts[i].pending() && questions[i].silence == Silence::kDead) questions[i].dead();
+  }
 }
 
 void Confirmer::Run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [this] { return !questions_.empty(); })) {
-    const Question question = std::move(questions_.front());
-    questions_.pop_front();
+    std::vector<Question> now;
+    while (!questions_.empty() && now.size() < kMaxAtOnce) {
+      now.push_back(std::move(questions_.front()));
+      questions_.pop_front();
+    }
     lock.unlock();
-    if (Refuses(question.ip, question.port)) question.dead();
+    Answer(now);
     lock.lock();
   }
 }

@@ -193,6 +193,7 @@ std::unique_ptr<KubernetesPlatform::Watches> KubernetesPlatform::MakeWatches(
   watches->models = declared(v1::RESOURCE_KIND_MODEL);
   const auto set_pod = [this](const kube::PodPtr& now) {
     view_.SetPod(now->key, now->name, now);
+    if (now->unheard) Confirm(*now);
     teller_->Changed(now->key);
   };
   watches->pods = std::make_unique<kube::Informer<kube::PodInfo>>(
@@ -311,12 +312,18 @@ void KubernetesPlatform::OnStatus(const v1::ResourceKey& key, const Status& stat
   if (view_.SetStatus(key, status)) status_queue_.AddAfter(kube::QueueKey(key), kStatusDelay);
 }
 
-void KubernetesPlatform::ConfirmReplica(const v1::ResourceKey& key, const std::string& instance) {
+void KubernetesPlatform::ConfirmReplica(const v1::ResourceKey&, const std::string& instance) {
   if (!elector_->IsLeader() || stopped_) return;
   const kube::PodPtr pod = view_.FindPod(instance);
-  if (pod == nullptr || pod->ip.empty()) return;
-  confirmer_->Ask(pod->ip, kube::kProxyPort, [this, key, instance] {
-    if (view_.SetSilent(key, instance, true)) teller_->Changed(key);
+  if (pod != nullptr) Confirm(*pod);
+}
+
+void KubernetesPlatform::Confirm(const kube::PodInfo& pod) {
+  if (pod.ip.empty()) return;
+  const auto silence =
+      pod.unheard ? kube::Confirmer::Silence::kDead : kube::Confirmer::Silence::kUnknown;
+  confirmer_->Ask(pod.ip, kube::kProxyPort, silence, [this, key = pod.key, uid = pod.uid] {
+    if (view_.SetSilent(key, uid, true)) teller_->Changed(key);
   });
 }
 

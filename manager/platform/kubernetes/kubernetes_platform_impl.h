@@ -62,6 +62,8 @@ class KubernetesPlatform : public Platform {
   void OnStopped();
   void OnLeaderChanged(const kube::Leader& leader);
   std::optional<kube::KnownPod> FindPod(const std::string& uid) const;
+  // Asks the pod's sidecar; one that does not answer is no endpoint until it is heard of again.
+  void Confirm(const kube::PodInfo& pod);
   // When a resource was told to the manager: what only the leader makes of it.
   void OnTold(const kube::ResourceView& view);
   void CheckAuthority();

@@ -123,6 +123,16 @@ const json::object* ContainerStatus(const json::object& pod, std::string_view li
   return nullptr;
 }
 
+// Of the pods of a node that it does not hear of the node controller turns Ready, and nothing else,
+// to False. The kubelet does so with a reason (ContainersNotReady, ReadinessGatesNotReady, ...).
+// https://github.com/kubernetes/kubernetes/blob/v1.34.4/pkg/controller/util/node/controller_utils.go
+bool IsUnheard(const json::object& pod) {
+  const json::object* not_ready = ConditionOf(pod, "Ready", "False");
+  return not_ready != nullptr && FindString(*not_ready, {"reason"}).empty() &&
+         ConditionOf(pod, "ContainersReady", "True") != nullptr &&
+         FindString(pod, {"status", "phase"}) == "Running";
+}
+
 void ReadTrouble(const json::object& pod, PodInfo* info) {
   const auto set = [info](Trouble trouble, bool failed) {
     info->trouble = std::move(trouble.reason);
@@ -154,8 +164,8 @@ void ReadTrouble(const json::object& pod, PodInfo* info) {
 
 bool PodInfo::operator==(const PodInfo& other) const {
   const auto tie = [](const PodInfo& p) {
-    return std::tie(p.name, p.uid, p.ip, p.pod_template, p.ready, p.deleting, p.start_time,
-                    p.restarts, p.trouble, p.message, p.failed, p.silent);
+    return std::tie(p.name, p.uid, p.ip, p.pod_template, p.ready, p.unheard, p.deleting,
+                    p.start_time, p.restarts, p.trouble, p.message, p.failed, p.silent);
   };
   return tie(*this) == tie(other) && resource::KeyEqual()(key, other.key);
 }
@@ -176,6 +186,7 @@ std::optional<PodInfo> ReadPod(const json::object& pod) {
   info.pod_template = FindString(pod, {"metadata", "annotations", kTemplateAnnotation});
   info.deleting = Find(pod, {"metadata", "deletionTimestamp"}) != nullptr;
   info.ready = ConditionOf(pod, "Ready", "True") != nullptr;
+  info.unheard = IsUnheard(pod);
   google::protobuf::Timestamp created;
   if (google::protobuf::util::TimeUtil::FromString(
           FindString(pod, {"metadata", "creationTimestamp"}), &created)) {
@@ -200,7 +211,7 @@ platform::Replica ToReplica(const PodInfo& pod, int64_t generation, bool present
     replica.phase = platform::ReplicaPhase::kDraining;
   } else if (pod.failed) {
     replica.phase = platform::ReplicaPhase::kFailed;
-  } else if (pod.ready && !pod.silent) {
+  } else if ((pod.ready || pod.unheard) && !pod.silent) {
     replica.phase = platform::ReplicaPhase::kRunning;
   }
   return replica;

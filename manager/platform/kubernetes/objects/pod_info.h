@@ -21,6 +21,10 @@ struct PodInfo {
   std::string pod_template;
   // The kubelet's word, and its end.
   bool ready = false;
+  // Not ready by the node controller's word alone, since it did not hear of the node: the
+  // containers were ready when the kubelet spoke last. Says something of the way between the node
+  // and the API server; whether the replica answers must be asked.
+  bool unheard = false;
   bool deleting = false;
   std::chrono::system_clock::time_point start_time;
   // Of the agent's container.

@@ -48,6 +48,26 @@ TEST(PodInfoTest, AReadyPodIsARunningReplicaAtItsOwnAddress) {
   EXPECT_EQ(ToReplica(pod, 4, false).generation, 3);
 }
 
+// As the node controller leaves it when it has not heard of the node for a while.
+TEST(PodInfoTest, APodWhoseNodeIsNotHeardOfIsServedUntilItsSidecarDoesNotAnswer) {
+  const auto read = [](const std::string& ready, const std::string& containers) {
+    return Read(R"({"podIP": "10.1.2.3", "phase": "Running", "conditions": [
+        {"type": "Ready", "status": "False")" +
+                ready + R"(}, {"type": "ContainersReady", "status": ")" + containers + R"("}]})");
+  };
+  PodInfo pod = read("", "True");
+  EXPECT_FALSE(pod.ready);
+  EXPECT_TRUE(pod.unheard);
+  EXPECT_EQ(ToReplica(pod, 1, true).phase, ReplicaPhase::kRunning);
+  pod.silent = true;
+  EXPECT_EQ(ToReplica(pod, 1, true).phase, ReplicaPhase::kStarting);
+  const PodInfo kubelets = read(R"(, "reason": "ContainersNotReady")", "False");
+  EXPECT_FALSE(kubelets.unheard);
+  EXPECT_EQ(ToReplica(kubelets, 1, true).phase, ReplicaPhase::kStarting);
+  EXPECT_FALSE(read(R"(, "reason": "ReadinessGatesNotReady")", "True").unheard);
+  EXPECT_FALSE(pod == kubelets);
+}
+
 TEST(PodInfoTest, AnAddressOfIPv6IsInBrackets) {
   const PodInfo pod = Read(R"({"podIP": "fd00::7"})");
   EXPECT_EQ(ToReplica(pod, 1, true).address, "[fd00::7]:8889");
