@@ -88,7 +88,8 @@ mount -t devpts -o newinstance,ptmxmode=0666 devpts "$target/dev/pts"
 mount -t tmpfs shm "$target/dev/shm"
 
 mkdir -p "$target/krypton"
-(cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 tar cf - -- ) \
+# One archive, however many files there are (xargs would split a long list into several).
+(cd "$root" && git ls-files -z --cached --others --exclude-standard | tar cf - --null --files-from=-) \
   | tar xf - -C "$target/krypton"
 
 say "./dev test in Debian $release"
