@@ -2,7 +2,8 @@
 #
 #   krypton_library(NAME SOURCES ... DEPS ... TESTS ... TEST_DEPS ...)
 #   krypton_binary(NAME SOURCES ... DEPS ...)        installed
-#   krypton_test(NAME SOURCES ... DEPS ...)          GoogleTest, registered test by test
+#   krypton_test(NAME [WAITS] SOURCES ... DEPS ...)  GoogleTest, registered test by test. WAITS: for processes
+#                                                    and times, so that a test needs no core of its own
 
 include(GoogleTest)
 
@@ -36,7 +37,7 @@ function(krypton_binary name)
 endfunction()
 
 function(krypton_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(arg "WAITS" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings krypton_executable GTest::gmock GTest::gtest_main)
@@ -48,5 +49,10 @@ function(krypton_test name)
     ${KRYPTON_TEST_WRAPPER})
   set_target_properties(${name} PROPERTIES CROSSCOMPILING_EMULATOR "${launcher}")
   math(EXPR limit "120 * ${KRYPTON_TEST_SLOWNESS}")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${limit})
+  # Of CTest's places there are two a core (scripts/test.sh).
+  set(places 2)
+  if(arg_WAITS AND NOT KRYPTON_SANITIZER)
+    set(places 1)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${limit} PROCESSORS ${places})
 endfunction()
