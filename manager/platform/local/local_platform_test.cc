@@ -52,6 +52,16 @@ class LocalPlatformTest : public Machine {
   }
 };
 
+// All its threads have seen SIGSTOP.
+bool IsStopped(int pid) {
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const std::string& task : ListFolder(tasks).value_or(std::vector<std::string>())) {
+    const std::string stat = testing::ReadAll(tasks + "/" + task + "/stat");
+    if (stat.substr(stat.rfind(')') + 1, 2) != " T") return false;
+  }
+  return true;
+}
+
 TEST_F(LocalPlatformTest, RunsAnAgentFromAManifest) {
   WriteManifest("a.yaml", Agent("echo", Serve()));
   StartPlatform();
@@ -307,6 +317,8 @@ TEST_F(LocalPlatformTest, ASidecarThatDoesNotAnswerIsNoticed) {
   }
   ASSERT_GT(sidecar, 0);
   ASSERT_EQ(kill(sidecar, SIGSTOP), 0);
+  // On a busy machine its threads go on for a while, and answer.
+  ASSERT_TRUE(Wait([&] { return IsStopped(sidecar); }));
   platform_->ConfirmReplica(*resource::ParseKey(v1::RESOURCE_KIND_AGENT, "echo"), replica.instance);
   ASSERT_TRUE(Wait([&] {
     const auto starting = recorder_->replicas(kEcho, ReplicaPhase::kStarting);
