@@ -2,6 +2,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdio>
+
 #include "cli/command.h"
 #include "cli/control_plane.h"
 #include "cli/target.h"
@@ -37,6 +39,7 @@ int RunLogs(const LogsOptions& options) {
   const auto stream = control_plane->stub().ReadAgentLogs(&context, request);
   v1::ReadAgentLogsResponse response;
   while (stream->Read(&response)) {
+    if (!response.notice().empty()) fprintf(stderr, "krypton: %s\n", response.notice().c_str());
     std::string text;
     for (const std::string& line : response.lines()) {
       if (options.prefix) text += response.instance() + " | ";

@@ -45,10 +45,11 @@ Row DecisionRow(const v1::DecisionRecord& record, TimePoint now) {
           reason};
 }
 
+using Decisions = google::protobuf::RepeatedPtrField<v1::DecisionRecord>;
+
 // Those that followed one another and say the same are one row, with their number.
-std::string DecisionTable(const v1::ExplainAgentResponse& explanation, TimePoint now) {
+std::string DecisionTable(const Decisions& records, TimePoint now) {
   Table table({"AGO", "REPLICAS", "RULE", "IN FLIGHT+WAITING", "BOUNDS", "REASON"});
-  const auto& records = explanation.decisions();
   for (int i = 0; i < records.size();) {
     Row row = DecisionRow(records[i], now);
     int times = 1;
@@ -63,24 +64,52 @@ std::string DecisionTable(const v1::ExplainAgentResponse& explanation, TimePoint
   return table.ToString();
 }
 
-// The answer carries no model; its status has the same figures as an agent's.
-absl::Status AddModelFigures(const ControlPlane& control_plane,
-                             const v1::ExplainAgentRequest& asked,
-                             v1::ExplainAgentResponse* explanation) {
-  v1::GetModelStatusRequest request;
-  request.set_namespace_(asked.namespace_());
-  request.set_name(asked.name());
+// What an agent's and a model's status have in common is said alike.
+template <typename Status, typename Explanation>
+std::string InWords(const std::string& target, const Status& status, const Explanation& explanation,
+                    TimePoint now) {
+  std::string text = target + ": " + std::to_string(status.ready_replicas()) + " of " +
+                     std::to_string(status.desired_replicas()) + " replicas ready\n";
+  if (!explanation.summary().empty()) text += explanation.summary() + "\n";
+  for (const v1::Condition& condition : status.conditions()) {
+    // One cause often stands behind several of them, and in the summary.
+    const bool said = text.find(condition.message()) != text.npos;
+    text += "  " + condition.type() + ": " + condition.reason();
+    if (!said) text += " (" + condition.message() + ")";
+    text += "\n";
+  }
+  if (explanation.decisions().empty()) return text + "\nNo decision has changed anything yet.\n";
+  return text + "\n" + DecisionTable(explanation.decisions(), now);
+}
+
+// Asks with `method` about `target`.
+template <typename Request, typename Response, typename Method>
+absl::StatusOr<Response> Ask(const ControlPlane& control_plane, const Target& target, int limit,
+                             Method method) {
+  Request request;
+  request.set_namespace_(target.agent_namespace);
+  request.set_name(target.name);
+  request.set_limit(limit);
   grpc::ClientContext context;
   rpc::SetTimeout(context, std::chrono::seconds(10));
-  v1::GetModelStatusResponse response;
-  const grpc::Status status = control_plane.stub().GetModelStatus(&context, request, &response);
+  Response response;
+  const grpc::Status status = method(&context, request, &response);
   if (!status.ok()) return control_plane.Explain(status);
-  v1::AgentStatus* figures = explanation->mutable_agent()->mutable_status();
-  figures->set_replicas(response.status().replicas());
-  figures->set_ready_replicas(response.status().ready_replicas());
-  figures->set_desired_replicas(response.status().desired_replicas());
-  *figures->mutable_conditions() = response.status().conditions();
-  return absl::OkStatus();
+  return response;
+}
+
+template <typename Explanation>
+int Show(const WhyOptions& options, const Target& target, const Explanation& explanation) {
+  if (options.output == "table") {
+    const std::string name = target.agent_namespace + "/" + target.name;
+    return Print(ExplainInWords(name, explanation, std::chrono::system_clock::now())) ? kOk
+                                                                                      : kFailed;
+  }
+  const auto json = transcode::PrintJson(explanation);
+  if (!json.ok()) return Fail(json.status());
+  const auto document = options.output == "yaml" ? JsonToYaml(*json) : PrettyJson(*json);
+  if (!document.ok()) return Fail(document.status());
+  return Print(*document) ? kOk : kFailed;
 }
 
 }  // namespace
@@ -95,19 +124,12 @@ void AddWhy(config::Flags& flags, WhyOptions* options) {
 
 std::string ExplainInWords(const std::string& target, const v1::ExplainAgentResponse& explanation,
                            TimePoint now) {
-  const v1::AgentStatus& status = explanation.agent().status();
-  std::string text = target + ": " + std::to_string(status.ready_replicas()) + " of " +
-                     std::to_string(status.desired_replicas()) + " replicas ready\n";
-  if (!explanation.summary().empty()) text += explanation.summary() + "\n";
-  for (const v1::Condition& condition : status.conditions()) {
-    // One cause often stands behind several of them, and in the summary.
-    const bool said = text.find(condition.message()) != text.npos;
-    text += "  " + condition.type() + ": " + condition.reason();
-    if (!said) text += " (" + condition.message() + ")";
-    text += "\n";
-  }
-  if (explanation.decisions().empty()) return text + "\nNo decision has changed anything yet.\n";
-  return text + "\n" + DecisionTable(explanation, now);
+  return InWords(target, explanation.agent().status(), explanation, now);
+}
+
+std::string ExplainInWords(const std::string& target, const v1::ExplainModelResponse& explanation,
+                           TimePoint now) {
+  return InWords(target, explanation.model().status(), explanation, now);
 }
 
 int RunWhy(const WhyOptions& options) {
@@ -116,29 +138,19 @@ int RunWhy(const WhyOptions& options) {
   const Addresses found = FindAddresses(options.addresses, WellKnownReadyFile());
   const auto control_plane = ControlPlane::Connect(found.control_plane, options.tls);
   if (!control_plane.ok()) return Fail(control_plane.status());
-  v1::ExplainAgentRequest request;
-  request.set_namespace_(target->agent_namespace);
-  request.set_name(target->name);
-  request.set_limit(options.limit);
-  grpc::ClientContext context;
-  rpc::SetTimeout(context, std::chrono::seconds(10));
-  v1::ExplainAgentResponse response;
-  const grpc::Status status = control_plane->stub().ExplainAgent(&context, request, &response);
-  if (!status.ok()) return Fail(control_plane->Explain(status));
-  if (!response.has_agent() && options.output == "table") {
-    if (const absl::Status got = AddModelFigures(*control_plane, request, &response); !got.ok()) {
-      return Fail(got);
-    }
-  }
-  if (options.output == "table") {
-    const std::string name = target->agent_namespace + "/" + target->name;
-    return Print(ExplainInWords(name, response, std::chrono::system_clock::now())) ? kOk : kFailed;
-  }
-  const auto json = transcode::PrintJson(response);
-  if (!json.ok()) return Fail(json.status());
-  const auto document = options.output == "yaml" ? JsonToYaml(*json) : PrettyJson(*json);
-  if (!document.ok()) return Fail(document.status());
-  return Print(*document) ? kOk : kFailed;
+  const auto agent = Ask<v1::ExplainAgentRequest, v1::ExplainAgentResponse>(
+      *control_plane, *target, options.limit,
+      [&](auto* context, const auto& request, auto* answer) {
+        return control_plane->stub().ExplainAgent(context, request, answer);
+      });
+  if (!agent.ok()) return Fail(agent.status());
+  if (agent->has_agent()) return Show(options, *target, *agent);
+  const auto model = Ask<v1::ExplainModelRequest, v1::ExplainModelResponse>(
+      *control_plane, *target, options.limit,
+      [&](auto* context, const auto& request, auto* answer) {
+        return control_plane->stub().ExplainModel(context, request, answer);
+      });
+  return model.ok() ? Show(options, *target, *model) : Fail(model.status());
 }
 
 }  // namespace krypton::cli

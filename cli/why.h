@@ -12,7 +12,8 @@ class Flags;
 }
 namespace krypton::v1 {
 class ExplainAgentResponse;
-}
+class ExplainModelResponse;
+}  // namespace krypton::v1
 
 namespace krypton::cli {
 
@@ -29,6 +30,8 @@ int RunWhy(const WhyOptions& options);
 
 // The explanation for a person: a summary, and each decision with its inputs, newest first. Pure.
 std::string ExplainInWords(const std::string& target, const v1::ExplainAgentResponse& explanation,
+                           std::chrono::system_clock::time_point now);
+std::string ExplainInWords(const std::string& target, const v1::ExplainModelResponse& explanation,
                            std::chrono::system_clock::time_point now);
 
 }  // namespace krypton::cli

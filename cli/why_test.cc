@@ -80,7 +80,20 @@ TEST(WhyTest, DecisionsThatSayTheSameAreFoldedWithTheirNumber) {
 }
 
 TEST(WhyTest, NoDecisionYetIsSaid) {
-  EXPECT_NE(ExplainInWords("a/b", {}, {}).find("No decision"), std::string::npos);
+  EXPECT_NE(ExplainInWords("a/b", v1::ExplainAgentResponse(), {}).find("No decision"),
+            std::string::npos);
+}
+
+TEST(WhyTest, OfAModelTheSameIsSaid) {
+  v1::ExplainModelResponse explanation;
+  explanation.mutable_model()->mutable_status()->set_desired_replicas(1);
+  v1::Condition& condition = *explanation.mutable_model()->mutable_status()->add_conditions();
+  condition.set_type("Available");
+  condition.set_reason("ReplicasFailing");
+  condition.set_message("no such weights");
+  EXPECT_EQ(ExplainInWords("a/b", explanation, {}),
+            "a/b: 0 of 1 replicas ready\n  Available: ReplicasFailing (no such weights)\n"
+            "\nNo decision has changed anything yet.\n");
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
     }
     outgoing_.set_instance(std::move(*incoming_.mutable_instance()));
     outgoing_.mutable_lines()->Swap(incoming_.mutable_lines());
+    outgoing_.set_notice(std::move(*incoming_.mutable_notice()));
     StartWrite(&outgoing_);
   }
 

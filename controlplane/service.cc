@@ -69,13 +69,20 @@ grpc::Status ManagerStatus(const grpc::Status& status) {
       "the manager cannot be reached, and only it knows this: " + status.error_message()));
 }
 
-// ExplainAgent while it waits for the manager.
+// ExplainAgent or ExplainModel while it waits for the manager.
 struct Explanation {
   Leader::Stub manager;
   std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
   v1::ListDecisionsRequest request;
   v1::ListDecisionsResponse decisions;
 };
+
+void SetResource(const v1::RegistryEntry& entry, v1::ExplainAgentResponse* response) {
+  if (entry.has_agent()) *response->mutable_agent() = entry.agent();
+}
+void SetResource(const v1::RegistryEntry& entry, v1::ExplainModelResponse* response) {
+  *response->mutable_model() = entry.model();
+}
 
 }  // namespace
 
@@ -238,15 +245,13 @@ ServerWriteReactor<v1::WatchModelsResponse>* Service::WatchModels(
                                         request->namespace_(), request->name());
 }
 
-ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
-                                          const v1::ExplainAgentRequest* request,
-                                          v1::ExplainAgentResponse* response) {
-  const absl::StatusOr<int> limit =
-      Bounded("limit", request->limit(), kDefaultDecisions, kMaxDecisions);
-  const absl::StatusOr<registry::EntryPtr> found = FindAny(request->namespace_(), request->name());
+template <typename Response>
+ServerUnaryReactor* Service::Explain(CallbackServerContext* context, const char* route,
+                                     const absl::StatusOr<registry::EntryPtr>& found,
+                                     int asked_limit, Response* response) const {
+  const absl::StatusOr<int> limit = Bounded("limit", asked_limit, kDefaultDecisions, kMaxDecisions);
   if (!parts_.synced() || !limit.ok() || !found.ok()) {
-    return Unary(context, "explain_agent",
-                 [&] { return limit.ok() ? found.status() : limit.status(); });
+    return Unary(context, route, [&] { return limit.ok() ? found.status() : limit.status(); });
   }
   auto question = std::make_shared<Explanation>();
   question->manager = parts_.manager.Get();
@@ -257,9 +262,9 @@ ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
   question->manager->async()->ListDecisions(
       question->context.get(), &question->request, &question->decisions,
       [question, response, reactor, entry = *found,
-       count = CountAs(*context, "explain_agent")](const grpc::Status& status) {
+       count = CountAs(*context, route)](const grpc::Status& status) {
         if (status.ok()) {
-          if (entry->has_agent()) *response->mutable_agent() = entry->agent();
+          SetResource(*entry, response);
           *response->mutable_decisions() = question->decisions.records();
           response->set_summary(
               Summarize(*entry, response->decisions(), std::chrono::system_clock::now()));
@@ -271,6 +276,21 @@ ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
         reactor->Finish(answer);
       });
   return reactor;
+}
+
+ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
+                                          const v1::ExplainAgentRequest* request,
+                                          v1::ExplainAgentResponse* response) {
+  return Explain(context, "explain_agent", FindAny(request->namespace_(), request->name()),
+                 request->limit(), response);
+}
+
+ServerUnaryReactor* Service::ExplainModel(CallbackServerContext* context,
+                                          const v1::ExplainModelRequest* request,
+                                          v1::ExplainModelResponse* response) {
+  return Explain(context, "explain_model",
+                 Find(v1::RESOURCE_KIND_MODEL, request->namespace_(), request->name()),
+                 request->limit(), response);
 }
 
 ServerWriteReactor<v1::ReadAgentLogsResponse>* Service::ReadAgentLogs(

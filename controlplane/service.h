@@ -57,6 +57,9 @@ class Service : public v1::ControlPlaneService::CallbackService {
                                            v1::GetModelStatusResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchModelsResponse>* WatchModels(
       grpc::CallbackServerContext* context, const v1::WatchModelsRequest* request) override;
+  grpc::ServerUnaryReactor* ExplainModel(grpc::CallbackServerContext* context,
+                                         const v1::ExplainModelRequest* request,
+                                         v1::ExplainModelResponse* response) override;
   grpc::ServerUnaryReactor* ListEndpoints(grpc::CallbackServerContext* context,
                                           const v1::ListEndpointsRequest* request,
                                           v1::ListEndpointsResponse* response) override;
@@ -77,6 +80,12 @@ class Service : public v1::ControlPlaneService::CallbackService {
   grpc::ServerWriteReactor<Response>* Watch(grpc::CallbackServerContext* context, const char* route,
                                             v1::ResourceKind kind, const std::string& name_space,
                                             const std::string& name) const;
+
+  // Asks the manager for the decisions on `found`, of which `limit` are shown.
+  template <typename Response>
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context, const char* route,
+                                    const absl::StatusOr<registry::EntryPtr>& found, int limit,
+                                    Response* response) const;
 
   absl::Status CheckSynced() const;
   // kInvalidArgument for an empty part, kNotFound with ErrorInfo and ResourceInfo.

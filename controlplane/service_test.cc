@@ -21,6 +21,7 @@ namespace {
 using testing::Added;
 using testing::AgentEntry;
 using ::testing::HasSubstr;
+using testing::ModelEntry;
 
 // Knows one decision, and prints lines until it is told to stop.
 class FakeManager : public v1::ManagerService::CallbackService {
@@ -52,6 +53,7 @@ class FakeManager : public v1::ManagerService::CallbackService {
       if (left_ > 0) --left_;
       response_.Clear();
       response_.add_lines("line");
+      response_.set_notice(left_ == 0 ? "the last one" : "");
       StartWrite(&response_);
     }
     void OnDone() override { delete this; }
@@ -242,8 +244,13 @@ TEST_F(ServiceTest, LogsArePassedOnWithTheManagersLastWord) {
   const auto logs = stub_->ReadAgentLogs(&context, request);
   v1::ReadAgentLogsResponse response;
   int lines = 0;
-  while (logs->Read(&response)) lines += response.lines_size();
+  std::string notices;
+  while (logs->Read(&response)) {
+    lines += response.lines_size();
+    notices += response.notice();
+  }
   EXPECT_EQ(lines, 50);
+  EXPECT_EQ(notices, "the last one");
   const grpc::Status status = logs->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_EQ(status.error_message(), "that was all");
@@ -274,6 +281,28 @@ TEST_F(ServiceTest, AnExplanationComesFromTheManagersDecisions) {
   ASSERT_EQ(response.decisions_size(), 1);
   EXPECT_EQ(response.decisions(0).decision().desired(), 20) << "the standard limit";
   EXPECT_THAT(response.summary(), HasSubstr("sleeps"));
+}
+
+TEST_F(ServiceTest, AModelIsExplainedAsAnAgentIsAlsoWhereBothHaveOneName) {
+  Apply(Added({ModelEntry("default", "a"), ModelEntry("default", "llama")}));
+  const auto explain = [this](const std::string& name, v1::ExplainModelResponse* response) {
+    grpc::ClientContext context;
+    v1::ExplainModelRequest request;
+    request.set_namespace_("default");
+    request.set_name(name);
+    request.set_limit(7);
+    return stub_->ExplainModel(&context, request, response);
+  };
+  for (const std::string name : {"a", "llama"}) {
+    v1::ExplainModelResponse response;
+    ASSERT_TRUE(explain(name, &response).ok());
+    EXPECT_EQ(response.model().metadata().name(), name);
+    ASSERT_EQ(response.decisions_size(), 1);
+    EXPECT_EQ(response.decisions(0).decision().desired(), 7);
+    EXPECT_THAT(response.summary(), HasSubstr("model \"default/" + name + "\" sleeps"));
+  }
+  v1::ExplainModelResponse response;
+  EXPECT_EQ(rpc::Reason(rpc::FromGrpc(explain("b", &response))), "MODEL_NOT_FOUND");
 }
 
 TEST_F(ServiceTest, WithoutItsManagerItSaysSo) {

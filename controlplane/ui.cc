@@ -75,7 +75,7 @@ function fill(id, items, cells) {
   const rows = items.map(item => {
     const row = document.createElement('tr');
     for (const text of cells(item)) row.insertCell().textContent = text;
-    row.onclick = () => explain(item);
+    row.onclick = () => explain(id, item);
     return row;
   });
   if (rows.length === 0) rows.push(none(byId(id).rows[0].cells.length));
@@ -91,12 +91,12 @@ function none(columns) {
   return row;
 }
 
-async function explain(item) {
+async function explain(kind, item) {
   const why = byId('why');
   why.hidden = false;
   try {
     const path = [item.metadata.namespace, item.metadata.name].map(encodeURIComponent).join('/');
-    why.textContent = (await ask('/agents/' + path + ':explain')).summary;
+    why.textContent = (await ask('/' + kind + '/' + path + ':explain')).summary;
   } catch (error) {
     why.textContent = error.message;
   }

@@ -7,13 +7,12 @@
 #include <future>
 #include <string>
 
-#include "proxy/testing/eventually.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::proxy {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::Eventually;
 
 ops::Request RequestWith(const std::string& token) {
   ops::Request request;
@@ -55,7 +54,7 @@ TEST_F(DrainTest, AnswersWhenNothingIsInFlightAnyMore) {
   Drain drain = Make(std::chrono::hours(1));
   Limiter::Slot slot = limiter_.TryAcquire().first;
   auto answer = std::async(std::launch::async, [&] { return drain.Handle(RequestWith("secret")); });
-  ASSERT_TRUE(Eventually([&] { return replica_.draining() && announced_ == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return replica_.draining() && announced_ == 1; }));
   EXPECT_EQ(limiter_.TryAcquire().second, Refusal::kShuttingDown);
   EXPECT_EQ(answer.wait_for(milliseconds(0)), std::future_status::timeout);
   slot.Release();

@@ -8,13 +8,12 @@
 #include <thread>
 
 #include "common/http/workers.h"
-#include "proxy/testing/eventually.h"
+#include "common/testing/wait_for.h"
 #include "proxy/testing/raw_socket.h"
 
 namespace krypton::proxy {
 namespace {
 
-using testing::Eventually;
 using testing::RawListener;
 using testing::RawSocket;
 
@@ -53,21 +52,21 @@ TEST_F(ProberTest, TheAgentIsReadyOnceItsPortOpensAndNotAnyMoreWhenItCloses) {
   Start(address, {.watch_interval = std::chrono::milliseconds(20)});
   EXPECT_FALSE(ready_);
   port = std::make_unique<RawListener>(number);
-  EXPECT_TRUE(Eventually([&] { return ready_.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return ready_.load(); }));
   port.reset();
-  EXPECT_TRUE(Eventually([&] { return !ready_; }));
+  EXPECT_TRUE(WaitFor([&] { return !ready_; }));
   port = std::make_unique<RawListener>(number);
-  EXPECT_TRUE(Eventually([&] { return ready_.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return ready_.load(); }));
   EXPECT_EQ(changes_, 3);
 }
 
 TEST_F(ProberTest, ASuspicionIsLookedIntoAtOnce) {
   auto port = std::make_unique<RawListener>();
   Start(port->address(), {.watch_interval = std::chrono::hours(1)});
-  ASSERT_TRUE(Eventually([&] { return ready_.load(); }));
+  ASSERT_TRUE(WaitFor([&] { return ready_.load(); }));
   port.reset();
   prober_->Suspect();
-  EXPECT_TRUE(Eventually([&] { return !ready_; }));
+  EXPECT_TRUE(WaitFor([&] { return !ready_; }));
 }
 
 TEST_F(ProberTest, AReadyPathHasToBeAnsweredBy2xx) {
@@ -81,7 +80,7 @@ TEST_F(ProberTest, AReadyPathHasToBeAnsweredBy2xx) {
   EXPECT_FALSE(ready_);
   second.ReadUntil("\r\n\r\n");
   second.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_TRUE(Eventually([&] { return ready_.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return ready_.load(); }));
 }
 
 }  // namespace

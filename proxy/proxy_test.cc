@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/testing/wait_for.h"
 #include "krypton/v1/scaling.grpc.pb.h"
-#include "proxy/testing/eventually.h"
 #include "proxy/testing/raw_socket.h"
 
 namespace krypton::proxy {
@@ -24,7 +24,6 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::AllOf;
 using ::testing::EndsWith;
-using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::RawListener;
 using testing::RawSocket;
@@ -81,7 +80,7 @@ class ProxyTest : public ::testing::Test {
   void Start(ProxySettings settings) {
     proxy_ = std::make_unique<Proxy>(std::move(settings));
     ASSERT_TRUE(proxy_->Start().ok());
-    ASSERT_TRUE(Eventually([&] { return manager_.last().state() == v1::ENDPOINT_STATE_READY; }));
+    ASSERT_TRUE(WaitFor([&] { return manager_.last().state() == v1::ENDPOINT_STATE_READY; }));
   }
   // The agent's end of the next connection on which a request comes: probes only connect.
   RawSocket AcceptRequest() {
@@ -125,12 +124,12 @@ TEST_F(ProxyTest, AModelIsReadyOnceItsHealthIs) {
   ASSERT_TRUE(proxy_->Start().ok());
   RawSocket loading = agent_.Accept();
   EXPECT_THAT(loading.ReadUntil("\r\n\r\n"), StartsWith("GET /health "));
-  EXPECT_TRUE(Eventually([&] { return manager_.last().state() == v1::ENDPOINT_STATE_STARTING; }));
+  EXPECT_TRUE(WaitFor([&] { return manager_.last().state() == v1::ENDPOINT_STATE_STARTING; }));
   loading.Send("HTTP/1.1 503 Loading\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
   RawSocket loaded = agent_.Accept();
   loaded.ReadUntil("\r\n\r\n");
   loaded.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-  EXPECT_TRUE(Eventually([&] { return manager_.last().state() == v1::ENDPOINT_STATE_READY; }));
+  EXPECT_TRUE(WaitFor([&] { return manager_.last().state() == v1::ENDPOINT_STATE_READY; }));
 }
 
 TEST_F(ProxyTest, DrainWaitsForTheRequestInFlightAndTellsTheManager) {
@@ -142,7 +141,7 @@ TEST_F(ProxyTest, DrainWaitsForTheRequestInFlightAndTellsTheManager) {
   auto drained = std::async(std::launch::async, [&] {
     return Get(proxy_->ops_address(), "/drain", "Krypton-Drain-Token: secret\r\n");
   });
-  EXPECT_TRUE(Eventually([&] { return manager_.last().state() == v1::ENDPOINT_STATE_DRAINING; }));
+  EXPECT_TRUE(WaitFor([&] { return manager_.last().state() == v1::ENDPOINT_STATE_DRAINING; }));
   EXPECT_THAT(Get(proxy_->http_address(), "/"), HasSubstr("krypton-error: shutting_down"));
   EXPECT_THAT(Get(proxy_->ops_address(), "/readyz"), StartsWith("HTTP/1.1 503"));
   EXPECT_EQ(drained.wait_for(milliseconds(0)), std::future_status::timeout);

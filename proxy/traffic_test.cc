@@ -10,14 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/http/server.h"
 #include "common/http/workers.h"
-#include "proxy/testing/eventually.h"
+#include "common/testing/wait_for.h"
 #include "proxy/testing/raw_socket.h"
 
 namespace krypton::proxy {
 namespace {
 
 using ::testing::AllOf;
-using testing::Eventually;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::RawListener;
@@ -120,7 +119,7 @@ TEST_F(TrafficTest, PassesTheRequestUntouchedButForKryptonWait) {
   EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("X-Answer: 1\r\n"),
                             HasSubstr("krypton-load: inflight=1, concurrency=1, parked=0\r\n"),
                             Not(HasSubstr("a lie"))));
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().in_flight == 0; }));
   EXPECT_EQ(Series("krypton_proxy_requests_total", "200"), 1);
 }
 
@@ -152,7 +151,7 @@ TEST_F(TrafficTest, WhoAsksToWaitGetsTheNextSlot) {
   RawSocket agent = agent_.Accept();
   agent.ReadUntil("\r\n\r\n");
   RawSocket second = Call("GET /2 HTTP/1.1\r\nHost: x\r\nkrypton-wait: 9000\r\n\r\n");
-  ASSERT_TRUE(Eventually([&] { return limiter_->load().parked == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return limiter_->load().parked == 1; }));
   EXPECT_THAT(Call("GET /3 HTTP/1.1\r\nHost: x\r\nkrypton-wait: 9000\r\n\r\n").ReadAnswer(),
               HasSubstr("over_capacity"))
       << "more are parked than there are slots";
@@ -178,11 +177,11 @@ TEST_F(TrafficTest, ACallerThatGoesFreesItsSlotAndThePlaceOfOneThatWaits) {
   RawSocket agent = agent_.Accept();
   agent.ReadUntil("\r\n\r\n");
   RawSocket waiting = Call("GET / HTTP/1.1\r\nHost: x\r\nkrypton-wait: 9000\r\n\r\n");
-  ASSERT_TRUE(Eventually([&] { return limiter_->load().parked == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return limiter_->load().parked == 1; }));
   waiting.Close();
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().parked == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().parked == 0; }));
   first.Close();
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().in_flight == 0; }));
   EXPECT_TRUE(agent.Ended());
 }
 
@@ -204,9 +203,9 @@ TEST_F(TrafficTest, AnEventStreamGivesItsSlotBack) {
   const auto before = replica_.last_activity();
   agent.Send("a\r\ndata: x\n\n\r\n");
   EXPECT_THAT(stream.ReadUntil("data: x\n\n"), HasSubstr("data: x"));
-  EXPECT_TRUE(Eventually([&] { return replica_.last_activity() > before; }));
+  EXPECT_TRUE(WaitFor([&] { return replica_.last_activity() > before; }));
   stream.Close();
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().streams == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().streams == 0; }));
 }
 
 TEST_F(TrafficTest, AnEventStreamThatAnswersAPostHoldsItsSlot) {
@@ -227,7 +226,7 @@ TEST_F(TrafficTest, AnUpgradedConnectionIsAStreamOnceTheAgentAgrees) {
   EXPECT_EQ(limiter_->load().in_flight, 1);
   agent.Send(kSwitched);
   EXPECT_THAT(caller.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 101"));
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().streams == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().streams == 1; }));
   EXPECT_EQ(limiter_->load().in_flight, 0);
   caller.Send("ping");
   EXPECT_EQ(agent.ReadUntil("ping"), "ping");
@@ -247,7 +246,7 @@ TEST_F(TrafficTest, StreamsAreBoundedApart) {
   RawSocket second = agent_.Accept();
   second.Send(kEventStream);
   EXPECT_THAT(surprise.ReadAnswer(), HasSubstr("krypton-error: over_capacity"));
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().in_flight == 0; }));
 }
 
 TEST_F(TrafficTest, AnAgentThatDoesNotAnswerInTimeIsATimeout) {
@@ -256,7 +255,7 @@ TEST_F(TrafficTest, AnAgentThatDoesNotAnswerInTimeIsATimeout) {
   RawSocket agent = agent_.Accept();
   EXPECT_THAT(caller.ReadAnswer(),
               AllOf(StartsWith("HTTP/1.1 504"), HasSubstr("krypton-error: agent_timeout")));
-  EXPECT_TRUE(Eventually([&] { return limiter_->load().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return limiter_->load().in_flight == 0; }));
 }
 
 TEST_F(TrafficTest, AnAgentThatIsNotThereSawNothingSoTheGatewayMayTryElsewhere) {
@@ -279,7 +278,7 @@ TEST_F(TrafficTest, WhileDrainingRequestsAreRefusedAndThoseInFlightFinish) {
   RawSocket first = Call(kGet);
   RawSocket agent = agent_.Accept();
   RawSocket parked = Call("GET / HTTP/1.1\r\nHost: x\r\nkrypton-wait: 9000\r\n\r\n");
-  ASSERT_TRUE(Eventually([&] { return limiter_->load().parked == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return limiter_->load().parked == 1; }));
   limiter_->Close();
   EXPECT_THAT(parked.ReadAnswer(), HasSubstr("krypton-error: shutting_down"));
   EXPECT_THAT(Call(kGet).ReadAnswer(),

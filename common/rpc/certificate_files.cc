@@ -1,9 +1,5 @@
 #include "common/rpc/certificate_files.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -11,12 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <sstream>
+#include <stop_token>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -24,6 +19,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/pem/pem.h"
 
 namespace krypton::rpc {
 namespace {
@@ -32,17 +28,6 @@ using Wall = std::chrono::system_clock;
 
 constexpr std::chrono::seconds kInterval(1);
 
-template <auto free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
-
 // What changes when a file does, or a link on the way to it.
 using Stamp = std::tuple<dev_t, ino_t, off_t, time_t, int64_t>;
 
@@ -50,22 +35,6 @@ Stamp StampOf(const std::string& path) {
   struct stat found = {};
   if (stat(path.c_str(), &found) != 0) return {};
   return {found.st_dev, found.st_ino, found.st_size, found.st_mtim.tv_sec, found.st_mtim.tv_nsec};
-}
-
-std::vector<Certificate> ParseCertificates(const std::string& pem) {
-  const Bio reader(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::vector<Certificate> certificates;
-  while (X509* one = PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr)) {
-    certificates.emplace_back(one);
-  }
-  ERR_clear_error();  // The end of the text counts as one.
-  return certificates;
-}
-
-Wall::time_point ExpiryOf(const Certificate& certificate) {
-  std::tm parts = {};
-  ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &parts);
-  return Wall::from_time_t(timegm(&parts));
 }
 
 struct Content {
@@ -81,32 +50,28 @@ absl::StatusOr<std::string> ReadFile(const char* flag, const std::string& path) 
     return absl::InvalidArgumentError(
         absl::StrCat(flag, " is missing: mutual TLS needs --tls-cert, --tls-key and --tls-ca"));
   }
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file || content.str().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(flag, ": cannot read ", path));
-  }
-  return std::move(content).str();
+  absl::StatusOr<std::string> content = pem::ReadFile(path);
+  if (content.ok()) return content;
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, ": ", std::string(content.status().message())));
 }
 
 absl::Status CheckContent(const TlsSettings& settings, Content& content) {
   const auto wrong = [](const char* flag, const std::string& path, const char* what) {
     return absl::InvalidArgumentError(absl::StrCat(flag, ": ", path, what));
   };
-  const std::vector<Certificate> chain = ParseCertificates(content.cert);
+  const std::vector<pem::Certificate> chain = pem::ParseCertificates(content.cert);
   if (chain.empty()) return wrong("--tls-cert", settings.cert, " holds no PEM certificate");
-  const std::vector<Certificate> authorities = ParseCertificates(content.ca);
+  const std::vector<pem::Certificate> authorities = pem::ParseCertificates(content.ca);
   if (authorities.empty()) return wrong("--tls-ca", settings.ca, " holds no PEM certificate");
-  const Bio reader(BIO_new_mem_buf(content.key.data(), static_cast<int>(content.key.size())));
-  const Key key(PEM_read_bio_PrivateKey(reader.get(), nullptr, nullptr, nullptr));
+  const pem::Key key = pem::ParseKey(content.key);
   if (key == nullptr) return wrong("--tls-key", settings.key, " holds no PEM key");
-  const bool matches = X509_check_private_key(chain.front().get(), key.get()) == 1;
-  ERR_clear_error();
-  if (!matches) return wrong("--tls-key", settings.key, " is not the key of --tls-cert");
-  content.certificate_expiry = ExpiryOf(chain.front());
-  for (const Certificate& authority : authorities) {
-    content.authority_expiry = std::max(content.authority_expiry, ExpiryOf(authority));
+  if (!pem::BelongTogether(chain.front(), key)) {
+    return wrong("--tls-key", settings.key, " is not the key of --tls-cert");
+  }
+  content.certificate_expiry = pem::ExpiryOf(chain.front());
+  for (const pem::Certificate& authority : authorities) {
+    content.authority_expiry = std::max(content.authority_expiry, pem::ExpiryOf(authority));
   }
   return absl::OkStatus();
 }
@@ -166,12 +131,6 @@ class CertificateFiles::Impl {
     absl::StatusOr<Content> content = ReadContent(settings_);
     if (!content.ok()) return content.status();
     TakeOver(*std::move(content), stamps);
-    std::thread([this] {
-      for (;;) {
-        std::this_thread::sleep_for(kInterval);
-        Look();
-      }
-    }).detach();  // For the life of the process, as its owner.
     return absl::OkStatus();
   }
 
@@ -247,6 +206,26 @@ Opened& GetOpened() {
   return *opened;
 }
 
+// Looks at all sets of files each second, until the process ends.
+class Watcher {
+ public:
+  Watcher() : thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+
+ private:
+  void Run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!stopped_.wait_for(lock, stop, kInterval, [&] { return stop.stop_requested(); })) {
+      for (CertificateFiles* files : CertificateFiles::All()) files->Look();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any stopped_;
+  std::jthread thread_;  // The last member: it uses the others.
+};
+
+void BeginToWatch() { static const Watcher watcher; }
+
 }  // namespace
 
 absl::StatusOr<CertificateFiles*> CertificateFiles::Open(const TlsSettings& settings) {
@@ -260,6 +239,7 @@ absl::StatusOr<CertificateFiles*> CertificateFiles::Open(const TlsSettings& sett
     return status;
   }
   files = new CertificateFiles(impl.release());
+  BeginToWatch();
   return files;
 }
 

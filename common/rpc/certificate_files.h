@@ -6,7 +6,8 @@
 // gRPC reads certificates through paths. It is given those of two files in memory that hold what
 // was found good, key and certificate in one, so that it never sees half of a change.
 //
-// One for each set of files, for the whole life of the process, made by Open. Any thread.
+// One for each set of files, for the whole life of the process, made by Open; one thread looks at
+// all of them, and is joined when the process ends. Any thread.
 #pragma once
 
 #include <chrono>

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "common/config/utf8.h"
 
 namespace krypton::rpc {
 namespace {
@@ -26,14 +27,6 @@ google::rpc::ErrorInfo Info(std::string reason, std::map<std::string, std::strin
   info.set_domain(kDomain);
   for (auto& [key, value] : metadata) (*info.mutable_metadata())[key] = std::move(value);
   return info;
-}
-
-// At most `limit` bytes, not in the middle of a character.
-std::string Cut(std::string text, size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-  text.resize(limit);
-  return text;
 }
 
 void Append(google::rpc::Status& wire, const std::string& type_url, const absl::Cord& payload) {
@@ -78,7 +71,7 @@ bool GetDetail(const absl::Status& status, google::protobuf::Message& detail) {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const std::string message = Cut(std::string(status.message()), kMaxMessageBytes);
+  const std::string message = config::CutUtf8(std::string(status.message()), kMaxMessageBytes);
   google::rpc::Status wire;
   wire.set_code(static_cast<int>(status.code()));
   wire.set_message(message);

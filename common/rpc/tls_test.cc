@@ -17,6 +17,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/server.h"
 #include "common/rpc/testing/certificates.h"
+#include "common/testing/wait_for.h"
 #include "krypton/v1/manager.grpc.pb.h"
 #include "krypton/v1/registry.grpc.pb.h"
 
@@ -25,15 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-
-bool WaitFor(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(10ms);
-  }
-  return true;
-}
 
 // A service with a stream that says something when it is told to.
 class Registry : public v1::RegistryService::CallbackService {

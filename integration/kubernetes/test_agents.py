@@ -150,3 +150,22 @@ def test_the_control_plane_shows_it_with_its_output_and_the_decisions(start, nam
     assert '"shown"' in http.call(plane, target=f"/v1/agents?namespace={namespace}").text
     assert "SCALING_RULE_WAKE" in ask(":explain")
     eventually(lambda: "probe" in ask("/logs"), 20, lambda: ask("/logs"))
+
+
+def test_logs_are_followed_from_one_replica_to_the_next(start, namespace):
+    """As on one machine: who follows a sleeping agent sees it wake, and wake again as another pod."""
+    probe = start(agent(namespace, "followed", scaleToZeroAfter="3s")).known()
+    with http.Connection(probe.mesh.control_plane, 120) as logs:
+        logs.send(http.request("GET", f"/v1/agents/{namespace}/followed/logs?follow=true"))
+        seen = set()
+        for _ in range(2):
+            assert probe.call().status == 200
+            pod = probe.pods()[0]["metadata"]["uid"]
+            assert pod not in seen
+            seen.add(pod)
+            eventually(lambda: all(uid.encode() in logs.buffer for uid in seen) or not logs.receive(), 60,
+                       lambda: logs.buffer)
+            eventually(lambda: not probe.pods(), 60, "it sleeps again")
+        assert logs.buffer.count(b" starts on ") == 2, logs.buffer
+        probe.delete()
+        eventually(lambda: not logs.receive(), 60, "it ends with the agent")

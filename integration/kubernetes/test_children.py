@@ -1,6 +1,7 @@
 """The objects that an Agent becomes: they come back, are put right, belong to one Agent alone, and go with it."""
 
 import pytest
+from harness import http
 from harness.waiting import always, eventually
 from kube.agents import Handle, agent, always_on
 from kube.mesh import send
@@ -104,6 +105,25 @@ def test_deletion_leaves_nothing(start, namespace, api, mesh):
         pods = [(pod, 8081) for pod in mesh.pods("gateway")] + [(pod, 8080) for pod in mesh.pods("manager")]
         return [pod for pod, port in pods if f'namespace="{namespace}"' in mesh.scrape(pod, port).text]
     eventually(lambda: not series(), 30, "no series of it")
+
+
+def test_pods_that_drain_keep_their_secret_to_their_end(start, namespace, api):
+    leaving = start(always_on(namespace, "leaving")).has(1)
+    with http.Connection(leaving.mesh.gateway, 60) as call:
+        call.send(http.request("GET", leaving.path("/sleep?ms=10000")))
+        eventually(lambda: b"in_flight=2" in leaving.call("/counters").body, 20, "the call is under way")
+        leaving.delete()
+
+        def owner():
+            secret = api.get("secrets", namespace, "leaving-krypton-proxy")
+            return secret and secret["metadata"]["ownerReferences"][0]["kind"]
+        eventually(lambda: owner() == "Pod", 8, owner)
+        assert leaving.pods(), "it drains"
+        assert call.read().status == 200, "the call that was in flight ended in order"
+    nothing_left(api, namespace, "leaving")
+    events = [event for event in api.list("events", namespace)
+              if event["reason"] == "FailedMount" and event["regarding"]["name"].startswith("leaving-")]
+    assert not events, events
 
 
 def test_deletion_leaves_nothing_when_the_managers_are_killed_in_the_middle(start, namespace, api, mesh):

@@ -121,7 +121,14 @@ def test_why_and_logs(mesh):
     assert why.startswith("default/tiny: 1 of 1 replicas ready\n") and 'model "default/tiny"' in why
     assert "Available: Ready" in why
     assert "no such weights" in krypton(mesh, "why", "default/broken").stdout
-    assert json.loads(krypton(mesh, "why", "default/tiny", "-o", "json").stdout)["summary"]
+    explanation = json.loads(krypton(mesh, "why", "default/tiny", "-o", "json").stdout)
+    assert explanation["summary"] and explanation["model"]["status"]["readyReplicas"] == 1
+    by_rest = mesh.get("control_plane", "/v1/models/default/tiny:explain?limit=5", "http")
+    assert by_rest["model"]["metadata"]["name"] == "tiny" and 'model "default/tiny"' in by_rest["summary"]
+    assert http.call(mesh.address("control_plane", "http"),
+                     target="/api/v1/models/default/nobody:explain").status == 404
+    nobody = krypton(mesh, "why", "default/nobody", check=False)
+    assert nobody.returncode == 1 and "default/nobody" in nobody.stderr
     assert "model loaded" in krypton(mesh, "logs", "default/tiny").stdout
     assert "no such weights" in krypton(mesh, "logs", "default/broken").stdout
 

@@ -63,8 +63,8 @@ def test_the_examples_are_valid(installed):
 
 @pytest.mark.parametrize("folder", ["gateway", "proxy", "manager", "controlplane", "cli", "bench", "dashboards", "integration",
                                     "examples", *[f"common/{name}" for name in (
-                                        "config", "fuzz", "http", "load", "log", "metrics", "ops", "registry",
-                                        "resource", "rpc", "transcode")]])
+                                        "config", "fuzz", "http", "load", "log", "metrics", "ops", "pem",
+                                        "registry", "resource", "rpc", "transcode")]])
 def test_each_component_has_a_readme_of_one_screen(folder):
     lines = (SOURCE / folder / "README.md").read_text().splitlines()
     assert 5 <= len(lines) <= 80, len(lines)

@@ -145,8 +145,10 @@ int Controller::InitialDesired(const ResourceState& state) const {
 }
 
 // What runs already, or was about to, goes on; the scaler knows better once it has heard of the
-// load. While a roll is under way, old and new replicas stand for one another.
+// load. Where no scaler has a say, nobody would: there it is the spec's. While a roll is under way,
+// old and new replicas stand for one another.
 int Controller::AdoptedDesired(const ResourceState& state) const {
+  if (!settings_.scaler_enabled || state.resource->scaled_by_others()) return InitialDesired(state);
   int current = 0;
   int older = 0;
   for (const ReplicaState& replica : state.replicas) {

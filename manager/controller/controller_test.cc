@@ -145,6 +145,50 @@ TEST_F(ControllerTest, ARollUnderWayIsNotAdoptedAsTwice) {
   EXPECT_EQ(platform_.desired("default/echo"), 1);
 }
 
+// As many as its manifest says, for somebody else to change.
+std::shared_ptr<const resource::Resource> ScaledByOthers(const std::string& name, int replicas) {
+  v1::Agent agent = MakeAgent(name, {.serverless = true});
+  agent.mutable_spec()->set_scaler(v1::SCALER_EXTERNAL);
+  agent.mutable_spec()->set_replicas(replicas);
+  return std::make_shared<const resource::Resource>(std::move(agent));
+}
+
+TEST_F(ControllerTest, WhatRunsDoesNotOverruleTheNumberThatOthersScaleBy) {
+  controller_.OnResource(ScaledByOthers("asleep", 0));
+  controller_.OnResource(ScaledByOthers("awake", 2));
+  Replicas("asleep", {MakeReplica("r1", ReplicaPhase::kRunning)});
+  Replicas("awake", {MakeReplica("r2", ReplicaPhase::kRunning)});
+  controller_.OnSynced();
+  EXPECT_EQ(platform_.desired("default/asleep"), 0);
+  EXPECT_EQ(platform_.desired("default/awake"), 2);
+}
+
+TEST_F(ControllerTest, WithoutAScalerEverythingRunsAtItsLowestAlsoAfterARestart) {
+  ControllerSettings settings;
+  settings.scaler_enabled = false;
+  Controller controller(settings, clock_.clock(), store_, leadership_, metrics_);
+  controller.SetPlatform(platform_);
+  controller.OnLeadership(true, kTerm + 1, "manager:7070");
+  controller.OnResource(ScaledByOthers("asleep", 0));
+  controller.OnResource(MakeResource("sleepy", {.serverless = true}));
+  controller.OnResource(MakeResource("echo", {.min = 2}));
+  for (const char* name : {"asleep", "sleepy", "echo"}) {
+    const auto replica = [&](const char* instance) {
+      return MakeReplica(std::string(name) + instance, ReplicaPhase::kRunning);
+    };
+    controller.OnReplicas(resource::AgentKey("default", name),
+                          {replica("1"), replica("2"), replica("3")});
+  }
+  controller.OnSynced();
+  EXPECT_EQ(platform_.desired("default/asleep"), 0);
+  EXPECT_EQ(platform_.desired("default/sleepy"), 1);
+  EXPECT_EQ(platform_.desired("default/echo"), 2);
+  controller.OnResource(ScaledByOthers("asleep", 1));
+  EXPECT_EQ(platform_.desired("default/asleep"), 1);
+  controller.OnResource(ScaledByOthers("asleep", 0));
+  EXPECT_EQ(platform_.desired("default/asleep"), 0);
+}
+
 TEST_F(ControllerTest, DecisionsAreAppliedAndKept) {
   Declare("sleepy", {.serverless = true});
   EXPECT_TRUE(controller_.Apply(Decision("sleepy", 4)).ok());

@@ -90,16 +90,18 @@ class ManagerServiceImpl::LogReader : public grpc::ServerWriteReactor<v1::ReadLo
     std::lock_guard lock(mutex_);
     if (finished_ || writing_) return;
     absl::StatusOr<platform::LogBatch> batch = logs_->Read(state_->settings.max_log_bytes);
-    if (!batch.ok() || (batch->end && batch->lines.empty())) {
+    const bool nothing = batch.ok() && batch->lines.empty() && batch->notice.empty();
+    if (!batch.ok() || (batch->end && nothing)) {
       finished_ = true;
       Finish(batch.ok() ? grpc::Status::OK : rpc::ToGrpc(batch.status()));
-    } else if (batch->lines.empty()) {
+    } else if (nothing) {
       logs_->WhenReadable([this] { Pump(); });
     } else {
       writing_ = true;
       response_.Clear();
       response_.set_instance(std::move(batch->instance));
       for (std::string& line : batch->lines) response_.add_lines(std::move(line));
+      response_.set_notice(std::move(batch->notice));
       StartWrite(&response_);
     }
   }

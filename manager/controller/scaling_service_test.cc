@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/rpc/server.h"
+#include "common/testing/wait_for.h"
 #include "manager/controller/controller.h"
 #include "manager/load/load_service.h"
 #include "manager/registry/registry_service.h"
@@ -32,15 +33,6 @@ using std::chrono::milliseconds;
 using testing::HasSubstr;
 
 constexpr uint64_t kTerm = 7;
-
-bool WaitFor(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return true;
-}
 
 v1::ScalingDecision Decision(const std::string& name, uint64_t sequence, int desired) {
   v1::ScalingDecision decision;

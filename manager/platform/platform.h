@@ -112,6 +112,8 @@ struct LogOptions {
 struct LogBatch {
   std::string instance;
   std::vector<std::string> lines;
+  // Of the stream itself, for people: that not all replicas are in it, and why.
+  std::string notice;
   // There is nothing more, and never will be.
   bool end = false;
 };
@@ -123,9 +125,9 @@ class LogStream {
  public:
   virtual ~LogStream() = default;
   // What can be had without waiting, of one replica, at most about `max_bytes`. A batch without
-  // lines and without `end` means: nothing now.
+  // lines, notice and `end` means: nothing now.
   virtual absl::StatusOr<LogBatch> Read(size_t max_bytes) = 0;
-  // Calls `ready` once, on a thread of the platform, as soon as Read would give lines or `end`.
+  // Calls `ready` once, on a thread of the platform, as soon as Read would give something.
   virtual void WhenReadable(std::function<void()> ready) = 0;
 };
 

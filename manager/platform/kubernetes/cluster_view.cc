@@ -1,5 +1,6 @@
 #include "manager/platform/kubernetes/cluster_view.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "manager/platform/kubernetes/objects/status_object.h"
@@ -32,6 +33,13 @@ PodPtr ClusterView::FindPod(const std::string& uid) const {
   return found == pods_.end() ? nullptr : found->second;
 }
 
+bool ClusterView::HasMarks(const v1::ResourceKey& key) const {
+  std::lock_guard lock(mutex_);
+  const auto found = views_.find(key);
+  return found != views_.end() && std::any_of(found->second.pods.begin(), found->second.pods.end(),
+                                              [](const auto& pod) { return pod.second->marked; });
+}
+
 void ClusterView::SetDeclared(const v1::ResourceKey& key, DeclaredPtr declared) {
   std::lock_guard lock(mutex_);
   ResourceView& view = views_[key];
@@ -47,6 +55,10 @@ void ClusterView::SetDeclared(const v1::ResourceKey& key, DeclaredPtr declared) 
   if (declared != nullptr && declared->resource != nullptr) {
     view.resource = declared->resource;
     view.pod_template = fingerprint_(*view.resource);
+  }
+  if (declared != nullptr) {
+    view.uid = declared->uid;
+    view.secret_kept = false;
   }
   view.declared = std::move(declared);
   if (view.empty()) views_.erase(key);
@@ -120,6 +132,12 @@ bool ClusterView::SetRefusal(const v1::ResourceKey& key, std::string refusal) {
     if (view.refusal == refusal) return false;
     view.refusal = std::move(refusal);
     return true;
+  });
+}
+
+bool ClusterView::SetSecretKept(const v1::ResourceKey& key) {
+  return Update(key, [](ResourceView& view) {
+    return view.declared == nullptr && !std::exchange(view.secret_kept, true);
   });
 }
 

@@ -50,6 +50,10 @@ struct ResourceView {
   std::vector<std::string> idle;
   // Why its objects cannot be written.
   std::string refusal;
+  // Of the last one that was declared; and, since it is gone, whether the pods that are left have
+  // its Secret.
+  std::string uid;
+  bool secret_kept = false;
 
   bool exists() const { return declared != nullptr && !declared->deleting; }
   // Nothing of it is there any more.
@@ -68,6 +72,9 @@ class ClusterView {
   // Null: not there.
   PodPtr FindPod(const std::string& uid) const;
 
+  // Whether a pod of it is marked to go first.
+  bool HasMarks(const v1::ResourceKey& key) const;
+
   // Null: it is gone.
   void SetDeclared(const v1::ResourceKey& key, DeclaredPtr declared);
   // A new word of the API server on a pod overrules what was found out about its sidecar.
@@ -80,6 +87,7 @@ class ClusterView {
   bool SetIdle(const v1::ResourceKey& key, std::vector<std::string> uids);
   bool SetSilent(const v1::ResourceKey& key, const std::string& uid, bool silent);
   bool SetRefusal(const v1::ResourceKey& key, std::string refusal);
+  bool SetSecretKept(const v1::ResourceKey& key);
   // This manager leads no more: what it wanted does not count.
   void ForgetWishes();
   // The sidecars' authority is another: so are the pods.

@@ -12,7 +12,6 @@
 #include "common/resource/key.h"
 #include "manager/platform/kubernetes/client/config.h"
 #include "manager/platform/kubernetes/kubernetes_platform_impl.h"
-#include "manager/platform/kubernetes/log_stream.h"
 #include "manager/platform/kubernetes/objects/json.h"
 #include "manager/platform/kubernetes/objects/names.h"
 #include "manager/platform/kubernetes/objects/pod.h"
@@ -27,8 +26,6 @@ constexpr std::chrono::minutes kAuthorityInterval{1};
 constexpr std::chrono::milliseconds kEventPatience{1000};
 // On the gateways' certificates; the sidecars' say krypton-proxy.
 constexpr char kGatewayName[] = "krypton-gateway";
-// Readers of logs take a thread for each.
-constexpr size_t kMaxLogPods = 32;
 
 kube::ReconcilerSettings ReconcilerSettingsOf(const KubernetesSettings& settings) {
   return {settings.objects,
@@ -194,7 +191,7 @@ std::unique_ptr<KubernetesPlatform::Watches> KubernetesPlatform::MakeWatches(
   const auto set_pod = [this](const kube::PodPtr& now) {
     view_.SetPod(now->key, now->name, now);
     if (now->unheard) Confirm(*now);
-    teller_->Changed(now->key);
+    PodChanged(now->key);
   };
   watches->pods = std::make_unique<kube::Informer<kube::PodInfo>>(
       reader_, settings(kube::Pods(), kube::ManagedSelector()), kube::ReadPod,
@@ -208,7 +205,7 @@ std::unique_ptr<KubernetesPlatform::Watches> KubernetesPlatform::MakeWatches(
               [this](const auto&, const auto& before) {
                 view_.SetPod(before->key, before->name, nullptr);
                 announcer_.Forget(before->uid);
-                teller_->Changed(before->key);
+                PodChanged(before->key);
               },
           .synced = [this] { OnListed(); }},
       metrics_);
@@ -242,6 +239,12 @@ void KubernetesPlatform::OnListed() {
 void KubernetesPlatform::Changed(const v1::ResourceKey& key) {
   teller_->Changed(key);
   if (elector_->IsLeader()) queue_.Add(kube::QueueKey(key));
+}
+
+// What the children are does not follow from the pods, but whether a mark still counts does.
+void KubernetesPlatform::PodChanged(const v1::ResourceKey& key) {
+  teller_->Changed(key);
+  if (elector_->IsLeader() && view_.HasMarks(key)) queue_.Add(kube::QueueKey(key));
 }
 
 void KubernetesPlatform::OnStarted(uint64_t term) {
@@ -327,33 +330,23 @@ void KubernetesPlatform::Confirm(const kube::PodInfo& pod) {
   });
 }
 
-absl::StatusOr<std::unique_ptr<LogStream>> KubernetesPlatform::ReadLogs(const v1::ResourceKey& key,
-                                                                        const LogOptions& options) {
-  const std::optional<kube::ResourceView> view = view_.Get(key);
-  if (!view.has_value() || !view->exists()) {
-    return absl::NotFoundError(resource::Describe(key) + " does not exist");
-  }
-  std::vector<kube::PodPtr> pods;
-  for (const auto& [name, pod] : view->pods) {
-    if (options.instance.empty() || options.instance == pod->uid) pods.push_back(pod);
-  }
-  if (pods.empty() && !options.instance.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat(resource::Describe(key), " has no replica ", options.instance.substr(0, 80)));
-  }
-  if (pods.size() > kMaxLogPods) pods.resize(kMaxLogPods);
-  return kube::OpenLogs(reader_, std::move(pods), options);
-}
-
-// What runs is finished, then the leadership is given up, then reading ends.
+// What runs is finished, then the leadership is given up, then reading ends; an API server that
+// does not answer is waited for so long and no longer.
 void KubernetesPlatform::Stop() {
   if (teller_ == nullptr || stopped_.exchange(true)) return;
   authority_check_.reset();
-  workers_.Stop();
-  status_workers_.Stop();
-  events_.Stop(kEventPatience);
-  elector_->Stop();
+  {
+    const kube::Patience patience({&writer_, &status_client_}, settings_.stop_patience);
+    workers_.Stop();
+    status_workers_.Stop();
+    events_.Stop(std::min(kEventPatience, settings_.stop_patience));
+  }
+  {
+    const kube::Patience patience({&lease_client_}, settings_.stop_patience);
+    elector_->Stop();
+  }
   for (const auto& watches : watches_) watches->Stop();
+  review_client_.Shutdown();
   reviewer_.Stop();
   teller_->Stop();
   reader_.Shutdown();

@@ -14,9 +14,11 @@
 #include "manager/platform/kubernetes/client/event_recorder.h"
 #include "manager/platform/kubernetes/client/informer.h"
 #include "manager/platform/kubernetes/client/leader_elector.h"
+#include "manager/platform/kubernetes/client/patience.h"
 #include "manager/platform/kubernetes/client/work_queue.h"
 #include "manager/platform/kubernetes/cluster_view.h"
 #include "manager/platform/kubernetes/confirmer.h"
+#include "manager/platform/kubernetes/log_stream.h"
 #include "manager/platform/kubernetes/proof/reporter_proof.h"
 #include "manager/platform/kubernetes/proof/token_reviewer.h"
 #include "manager/platform/kubernetes/reconciler.h"
@@ -58,12 +60,14 @@ class KubernetesPlatform : public Platform {
   std::unique_ptr<Watches> MakeWatches(const std::string& name_space);
   void OnListed();
   void Changed(const v1::ResourceKey& key);
+  void PodChanged(const v1::ResourceKey& key);
   void OnStarted(uint64_t term);
   void OnStopped();
   void OnLeaderChanged(const kube::Leader& leader);
   std::optional<kube::KnownPod> FindPod(const std::string& uid) const;
   // Asks the pod's sidecar; one that does not answer is no endpoint until it is heard of again.
   void Confirm(const kube::PodInfo& pod);
+  kube::LogSources FindLogs(const v1::ResourceKey& key, const std::string& instance) const;
   // When a resource was told to the manager: what only the leader makes of it.
   void OnTold(const kube::ResourceView& view);
   void CheckAuthority();

@@ -3,110 +3,114 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <stop_token>
-#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "common/config/utf8.h"
+#include "absl/strings/str_cat.h"
 #include "common/log/log.h"
+#include "common/rpc/backoff.h"
+#include "google/protobuf/util/time_util.h"
+#include "manager/platform/kubernetes/log_lines.h"
 
 namespace krypton::kube {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Of all pods together, before their readers wait.
 constexpr size_t kMaxBufferedBytes = 256 << 10;
-constexpr size_t kMaxLineBytes = 16 << 10;
+
+// A pod whose log is read, was read, or waits for its turn.
+struct Source {
+  PodPtr pod;
+  // It came while one follows.
+  bool is_new = false;
+  // It exists.
+  bool there = true;
+  // Nothing is added to its log any more.
+  bool over = false;
+  bool done = false;
+  std::jthread reader;
+};
 
 class PodLogs : public platform::LogStream {
  public:
-  PodLogs(Client& client, std::vector<PodPtr> pods, const platform::LogOptions& options)
-      : client_(client), options_(options), open_(pods.size()) {
-    for (PodPtr& pod : pods) {
-      readers_.emplace_back(
-          [this, pod = std::move(pod)](std::stop_token stop) { Read(pod, stop); });
-    }
-    readers_.emplace_back([this](std::stop_token stop) { Notify(stop); });
-  }
-  ~PodLogs() override {
-    for (std::jthread& reader : readers_) reader.request_stop();
-    readers_.clear();
-  }
+  PodLogs(Client& client, std::function<LogSources()> find, const platform::LogOptions& options,
+          const LogSettings& settings)
+      : client_(client),
+        find_(std::move(find)),
+        options_(options),
+        settings_(settings),
+        manager_([this] { Manage(); }) {}
+  ~PodLogs() override;
 
   absl::StatusOr<platform::LogBatch> Read(size_t max_bytes) override;
   void WhenReadable(std::function<void()> ready) override;
 
  private:
-  void Read(const PodPtr& pod, std::stop_token stop);
-  bool Take(const std::string& instance, std::string_view piece, std::string* rest,
-            const std::stop_token& stop);
-  void Push(platform::LogBatch batch, size_t bytes);
-  // Calls `ready`, on a thread of its own: who asks may hold a lock.
-  void Notify(const std::stop_token& stop);
+  // Of the manager's thread, which also calls `ready`: who asks may hold a lock.
+  void Manage();
+  void Look(std::unique_lock<std::mutex>& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Note(const LogSources& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveTurns(bool exists) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Readable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !batches_.empty() || ended_;
+  }
+
+  // Of a reader's thread.
+  void ReadPod(Source& source, const std::stop_token& stop);
+  absl::Status ReadOnce(const Source& source, const LogQuery& query, const std::stop_token& stop,
+                        LogLines& lines);
+  // False: nobody reads on.
+  bool Push(const std::string& instance, std::vector<std::string> lines);
 
   Client& client_;
+  const std::function<LogSources()> find_;
   const platform::LogOptions options_;
+  const LogSettings settings_;
+
   std::mutex mutex_;
   std::condition_variable_any changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // A place is free.
+  bool turn_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<platform::LogBatch> batches_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t open_ ABSL_GUARDED_BY(mutex_) = 0;
   std::function<void()> ready_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::jthread> readers_;
+  // By uid.
+  std::map<std::string, std::unique_ptr<Source>> sources_ ABSL_GUARDED_BY(mutex_);
+  bool looked_ = false;
+  bool told_of_the_limit_ = false;
+  std::thread manager_;
 };
 
-void PodLogs::Read(const PodPtr& pod, std::stop_token stop) {
-  LogQuery query;
-  query.container = "agent";
-  query.follow = options_.follow;
-  query.tail_lines = options_.tail_lines;
-  std::string rest;
-  const absl::Status status =
-      client_.ReadLog({pod->key.namespace_(), pod->name}, query, stop,
-                      [&](std::string_view piece) { return Take(pod->uid, piece, &rest, stop); });
-  platform::LogBatch last;
-  last.instance = pod->uid;
-  if (!rest.empty()) last.lines.push_back(config::ToUtf8(std::move(rest)));
-  // A container that does not run yet has no log.
-  if (!status.ok() && !stop.stop_requested()) {
-    log::Debug("a pod's log ended", {{"pod", pod->name}, {"why", std::string(status.message())}});
+PodLogs::~PodLogs() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
   }
-  last.end = true;
-  Push(std::move(last), 0);
+  manager_.join();
+  for (auto& [uid, source] : sources_) source->reader.request_stop();
+  sources_.clear();
 }
 
-// False: nobody reads on.
-bool PodLogs::Take(const std::string& instance, std::string_view piece, std::string* rest,
-                   const std::stop_token& stop) {
-  platform::LogBatch batch;
-  batch.instance = instance;
-  const size_t bytes = piece.size();
-  while (!piece.empty()) {
-    const size_t end = piece.find('\n');
-    rest->append(piece.substr(0, end));
-    if (end == piece.npos && rest->size() < kMaxLineBytes) break;
-    if (rest->size() > kMaxLineBytes) rest->resize(kMaxLineBytes);
-    batch.lines.push_back(config::ToUtf8(std::exchange(*rest, {})));
-    piece.remove_prefix(end == piece.npos ? piece.size() : end + 1);
-  }
-  if (!batch.lines.empty()) Push(std::move(batch), bytes);
+void PodLogs::Manage() {
   std::unique_lock lock(mutex_);
-  return changed_.wait(lock, stop, [this] { return bytes_ < kMaxBufferedBytes; });
-}
-
-void PodLogs::Push(platform::LogBatch batch, size_t bytes) {
-  std::lock_guard lock(mutex_);
-  bytes_ += bytes;
-  batches_.push_back(std::move(batch));
-  changed_.notify_all();
-}
-
-void PodLogs::Notify(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  while (
-      changed_.wait(lock, stop, [this] { return ready_ && (!batches_.empty() || open_ == 0); })) {
+  Clock::time_point next_look;
+  while (!stopping_) {
+    if (turn_ || Clock::now() >= next_look) {
+      Look(lock);
+      next_look = Clock::now() + settings_.look_interval;
+    }
+    changed_.wait_until(lock, next_look,
+                        [this] { return stopping_ || turn_ || (ready_ && Readable()); });
+    if (stopping_ || !ready_ || !Readable()) continue;
     const std::function<void()> ready = std::exchange(ready_, nullptr);
     lock.unlock();
     ready();
@@ -114,18 +118,149 @@ void PodLogs::Notify(const std::stop_token& stop) {
   }
 }
 
+// Which pods there are now, and whose turn it is.
+void PodLogs::Look(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  const LogSources now = find_();
+  lock.lock();
+  turn_ = false;
+  Note(now);
+  GiveTurns(now.exists);
+  std::vector<std::unique_ptr<Source>> gone;
+  for (auto& [uid, source] : sources_) {
+    if (source->done && !source->there) gone.push_back(std::move(source));
+  }
+  std::erase_if(sources_, [](const auto& item) { return item.second == nullptr; });
+  lock.unlock();
+  gone.clear();  // Their threads end at this moment.
+  lock.lock();
+}
+
+void PodLogs::Note(const LogSources& now) {
+  for (auto& [uid, source] : sources_) source->there = false;
+  for (const PodPtr& pod : now.pods) {
+    auto found = sources_.find(pod->uid);
+    if (found == sources_.end()) {
+      if (looked_ && !options_.follow) continue;
+      found = sources_.emplace(pod->uid, std::make_unique<Source>()).first;
+      found->second->is_new = looked_;
+    }
+    found->second->pod = pod;
+    found->second->there = true;
+  }
+  for (auto& [uid, source] : sources_) {
+    source->over = !source->there || source->pod->trouble == kPodOver;
+  }
+  looked_ = true;
+  changed_.notify_all();
+}
+
+void PodLogs::GiveTurns(bool exists) {
+  size_t reading = 0;
+  size_t waiting = 0;
+  for (const auto& [uid, source] : sources_) {
+    if (source->reader.joinable() && !source->done) ++reading;
+  }
+  for (auto& [uid, source] : sources_) {
+    if (source->done || source->reader.joinable()) continue;
+    if (!source->there) {
+      source->done = true;
+    } else if (reading < settings_.max_pods) {
+      ++reading;
+      source->reader = std::jthread(
+          [this, &source = *source](const std::stop_token& stop) { ReadPod(source, stop); });
+    } else {
+      ++waiting;
+    }
+  }
+  if (waiting > 0 && options_.follow && !std::exchange(told_of_the_limit_, true)) {
+    platform::LogBatch batch;
+    batch.notice =
+        absl::StrCat("there are ", reading + waiting, " replicas, and the logs of ", reading,
+                     " are followed at once; the others are when there is room");
+    batches_.push_back(std::move(batch));
+  }
+  if (waiting == 0) told_of_the_limit_ = false;
+  // While one follows, a replica may still come, but not of a resource that is gone.
+  ended_ = reading + waiting == 0 && (!options_.follow || !exists || !options_.instance.empty());
+}
+
+void PodLogs::ReadPod(Source& source, const std::stop_token& stop) {
+  using google::protobuf::util::TimeUtil;
+  const std::string begun = TimeUtil::ToString(TimeUtil::GetCurrentTime());
+  rpc::Backoff backoff({.min = settings_.min_pause, .max = settings_.max_pause});
+  LogLines lines(options_.follow);
+  LogQuery query;
+  query.container = "agent";
+  query.follow = options_.follow;
+  query.timestamps = options_.follow;
+  query.tail_lines = source.is_new ? -1 : options_.tail_lines;
+  for (;;) {
+    const std::string last = lines.last_time();
+    const absl::Status status = ReadOnce(source, query, stop, lines);
+    if (!options_.follow || stop.stop_requested() || absl::IsNotFound(status)) break;
+    if (lines.last_time() != last) backoff.Reset();
+    // What comes from now on is read whole; where nothing could be asked, the question is the same.
+    if (query.tail_lines == 0) query.since_time = begun;
+    if (!lines.last_time().empty()) query.since_time = lines.last_time();
+    if (!query.since_time.empty() || !absl::IsUnavailable(status)) query.tail_lines = -1;
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, stop, backoff.Next(), [&] { return source.over || stopping_; })) {
+      break;
+    }
+    if (stop.stop_requested()) break;
+  }
+  std::lock_guard lock(mutex_);
+  source.done = true;
+  turn_ = true;
+  changed_.notify_all();
+}
+
+absl::Status PodLogs::ReadOnce(const Source& source, const LogQuery& query,
+                               const std::stop_token& stop, LogLines& lines) {
+  PodPtr pod;
+  {
+    std::lock_guard lock(mutex_);
+    pod = source.pod;
+  }
+  lines.Resume();
+  const absl::Status status =
+      client_.ReadLog({pod->key.namespace_(), pod->name}, query, stop,
+                      [&](std::string_view piece) { return Push(pod->uid, lines.Add(piece)); });
+  if (status.ok() || !options_.follow) Push(pod->uid, lines.Rest());
+  // A container that does not run yet has no log.
+  if (!status.ok() && !stop.stop_requested()) {
+    log::Debug("a pod's log ended", {{"pod", pod->name}, {"why", std::string(status.message())}});
+  }
+  return status;
+}
+
+bool PodLogs::Push(const std::string& instance, std::vector<std::string> lines) {
+  std::unique_lock lock(mutex_);
+  if (!lines.empty()) {
+    for (const std::string& line : lines) bytes_ += line.size() + 1;
+    platform::LogBatch batch;
+    batch.instance = instance;
+    batch.lines = std::move(lines);
+    batches_.push_back(std::move(batch));
+    changed_.notify_all();
+  }
+  changed_.wait(lock, [this] { return stopping_ || bytes_ < kMaxBufferedBytes; });
+  return !stopping_;
+}
+
 absl::StatusOr<platform::LogBatch> PodLogs::Read(size_t max_bytes) {
   std::lock_guard lock(mutex_);
   platform::LogBatch taken;
-  if (open_ == 0) {
-    taken.end = true;
+  if (batches_.empty()) {
+    taken.end = ended_;
     return taken;
   }
   size_t size = 0;
-  while (!batches_.empty()) {
+  do {
     platform::LogBatch& front = batches_.front();
-    if (!taken.instance.empty() && taken.instance != front.instance) break;
     taken.instance = front.instance;
+    taken.notice = std::move(front.notice);
     auto line = front.lines.begin();
     for (; line != front.lines.end() && size < max_bytes; ++line) {
       size += line->size() + 1;
@@ -133,12 +268,10 @@ absl::StatusOr<platform::LogBatch> PodLogs::Read(size_t max_bytes) {
     }
     front.lines.erase(front.lines.begin(), line);
     if (!front.lines.empty()) break;
-    if (front.end) --open_;
     batches_.pop_front();
-  }
-  bytes_ -= std::min(bytes_, size);
-  if (batches_.empty()) bytes_ = 0;
-  taken.end = open_ == 0;
+  } while (!batches_.empty() && taken.notice.empty() && batches_.front().notice.empty() &&
+           batches_.front().instance == taken.instance);
+  bytes_ -= size;
   changed_.notify_all();
   return taken;
 }
@@ -151,9 +284,10 @@ void PodLogs::WhenReadable(std::function<void()> ready) {
 
 }  // namespace
 
-std::unique_ptr<platform::LogStream> OpenLogs(Client& client, std::vector<PodPtr> pods,
-                                              const platform::LogOptions& options) {
-  return std::make_unique<PodLogs>(client, std::move(pods), options);
+std::unique_ptr<platform::LogStream> OpenLogs(Client& client, std::function<LogSources()> find,
+                                              const platform::LogOptions& options,
+                                              const LogSettings& settings) {
+  return std::make_unique<PodLogs>(client, std::move(find), options, settings);
 }
 
 }  // namespace krypton::kube

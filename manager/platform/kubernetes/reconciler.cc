@@ -14,14 +14,13 @@
 #include "manager/platform/kubernetes/objects/json.h"
 #include "manager/platform/kubernetes/objects/names.h"
 #include "manager/platform/kubernetes/objects/spec.h"
+#include "manager/platform/kubernetes/pod_marks.h"
 
 namespace krypton::kube {
 namespace {
 
 namespace json = boost::json;
 using Clock = std::chrono::system_clock;
-
-constexpr char kDeletionCost[] = "controller.kubernetes.io/pod-deletion-cost";
 
 // What was just written is not written again because the watch has not said it yet.
 constexpr std::chrono::seconds kWatchLag{3};
@@ -116,7 +115,7 @@ class Reconciler::Run {
   absl::Status Secret();
   absl::Status Service();
   absl::Status Deployment();
-  absl::Status MarkIdlePods(int count);
+  absl::Status SetMark(const PodInfo& pod, bool marked);
   absl::StatusOr<bool> Ensure(ChildKind kind, const GroupVersionResource& gvr, json::object intent,
                               const ChildPtr& live);
   bool InSync(ChildKind kind, const json::object& intent, const ChildInfo& live) const;
@@ -286,28 +285,25 @@ absl::Status Reconciler::Run::Service() {
   return Ensure(ChildKind::kService, Services(), ServiceFor(resource_), view_.service).status();
 }
 
-absl::Status Reconciler::Run::MarkIdlePods(int count) {
-  const json::object patch{
-      {"metadata", json::object{{"annotations", json::object{{kDeletionCost, "-100"}}}}}};
-  for (const std::string& uid : view_.idle) {
-    if (count <= 0) break;
-    const auto found = std::find_if(view_.pods.begin(), view_.pods.end(), [&](const auto& item) {
-      return item.second->uid == uid && !item.second->deleting;
-    });
-    if (found == view_.pods.end()) continue;
-    --count;
-    const auto status =
-        client_.Patch(Pods(), Name(found->first), PatchType::kMerge, patch).status();
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
+absl::Status Reconciler::Run::SetMark(const PodInfo& pod, bool marked) {
+  json::value cost;
+  const auto& annotations = PodOf(resource_).pod_annotations();
+  if (marked) {
+    cost = kIdleCost;
+  } else if (const auto own = annotations.find(kDeletionCostAnnotation); own != annotations.end()) {
+    cost = own->second;
   }
-  return absl::OkStatus();
+  const json::object patch{
+      {"metadata", json::object{{"annotations", json::object{{kDeletionCostAnnotation, cost}}}}}};
+  const auto status = client_.Patch(Pods(), Name(pod.name), PatchType::kMerge, patch).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
 absl::Status Reconciler::Run::Deployment() {
   const int before = view_.deployment == nullptr ? 0 : view_.deployment->replicas;
   const int desired = *view_.desired;
-  if (desired > 0 && desired < before) {
-    if (absl::Status status = MarkIdlePods(before - desired); !status.ok()) return status;
+  for (const MarkChange& change : MarkChanges(view_, before, desired)) {
+    if (absl::Status status = SetMark(*change.pod, change.marked); !status.ok()) return status;
   }
   DeploymentParts parts;
   parts.replicas = desired;
@@ -355,9 +351,13 @@ ReconcileResult Reconciler::Reconcile(const std::string& queue_key) {
   if (!key.has_value()) return {};
   std::optional<ResourceView> view = view_.Get(*key);
   if (!view.has_value() || !view->exists() || view->resource == nullptr) {
-    std::lock_guard lock(mutex_);
-    memories_.erase(*key);
-    return {};
+    {
+      std::lock_guard lock(mutex_);
+      memories_.erase(*key);
+    }
+    ReconcileResult result;
+    if (view.has_value()) result.status = KeepSecret(*key, *view);
+    return result;
   }
   if (!view->desired.has_value()) return {};
   if (*view->desired == 0 && view->deployment == nullptr) return {};

@@ -3,7 +3,9 @@
 // Level-based: a call looks at the whole of one resource, and may be repeated.
 //
 // What has never run has none of it; from its first replica on, all of it stays until the resource
-// goes, and then goes by its owner references. Any thread, never twice at once for one key.
+// goes, and then goes by its owner references. The Secret goes before the pods then; for those that
+// drain it is made once more, as theirs, and goes with the last of them. Any thread, never twice at
+// once for one key.
 #pragma once
 
 #include <chrono>
@@ -45,6 +47,8 @@ class Reconciler {
   struct Memory;
 
   std::shared_ptr<Memory> MemoryOf(const v1::ResourceKey& key);
+  // The resource is gone.
+  absl::Status KeepSecret(const v1::ResourceKey& key, const ResourceView& view);
 
   const ReconcilerSettings settings_;
   Client& client_;

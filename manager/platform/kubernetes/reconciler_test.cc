@@ -23,6 +23,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+struct PodLooks {
+  bool marked = false;
+  bool deleting = false;
+};
+
 class ReconcilerTest : public testing::Test {
  protected:
   ReconcilerTest() {
@@ -59,6 +64,22 @@ class ReconcilerTest : public testing::Test {
     show("deployments/echo", ChildKind::kDeployment);
     show("services/echo", ChildKind::kService);
     show("serviceaccounts/echo", ChildKind::kAccount);
+  }
+  void ShowPod(const std::string& name, PodLooks looks = {}) {
+    auto pod = std::make_shared<PodInfo>();
+    pod->key = key_;
+    pod->name = name;
+    pod->uid = "uid-" + name;
+    pod->marked = looks.marked;
+    pod->deleting = looks.deleting;
+    view_.SetPod(key_, name, pod);
+  }
+  // As it was written last; "null": taken away.
+  std::string CostOf(const std::string& pod) {
+    const boost::json::object written = store_.Get("pods/" + pod);
+    const auto* cost = Find(written, {"metadata", "annotations", kDeletionCostAnnotation});
+    if (cost == nullptr) return "nothing";
+    return cost->is_null() ? "null" : std::string(cost->as_string());
   }
   ReconcileResult Reconcile() { return reconciler_.Reconcile(QueueKey(key_)); }
   // Everything is made, seen, and nothing is left to do.
@@ -129,18 +150,54 @@ TEST_F(ReconcilerTest, ScalingWritesTheDeploymentOnly) {
 
 TEST_F(ReconcilerTest, IdlePodsAreMarkedBeforeThereAreFewer) {
   Settle(3);
-  for (const char* name : {"a", "b", "c"}) {
-    auto pod = std::make_shared<PodInfo>();
-    pod->key = key_;
-    pod->name = name;
-    pod->uid = std::string("uid-") + name;
-    view_.SetPod(key_, name, pod);
-  }
+  for (const char* name : {"a", "b", "c"}) ShowPod(name);
   view_.SetIdle(key_, {"uid-c", "uid-gone", "uid-a", "uid-b"});
   view_.SetDesired(key_, 1);
   EXPECT_TRUE(Reconcile().status.ok());
   EXPECT_THAT(store_.TakeWrites(),
-              ElementsAre("PATCH pods/c", "PATCH pods/a", "PATCH deployments/echo"));
+              ElementsAre("PATCH pods/a", "PATCH pods/c", "PATCH deployments/echo"));
+  EXPECT_EQ(CostOf("a"), kIdleCost);
+  // Until they are gone nothing is left to do.
+  for (const char* name : {"a", "c"}) ShowPod(name, {.marked = true});
+  ShowChildren();
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, AMarkGoesWhenTheScaleDownIsCalledOff) {
+  Settle(3);
+  ShowPod("a", {.marked = true});
+  ShowPod("b", {.marked = true, .deleting = true});
+  ShowPod("c");
+  // Two are live, and three are wanted: none is to go any more, for whoever leads now.
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), ElementsAre("PATCH pods/a"));
+  EXPECT_EQ(CostOf("a"), "null");
+  ShowPod("a");
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, AMarkGoesWhenAnotherPodWentInstead) {
+  Settle(2);
+  ShowPod("a", {.marked = true});
+  ShowPod("b");
+  ShowPod("c");
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), IsEmpty()) << "one of the three is about to go";
+  view_.SetPod(key_, "c", nullptr);
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), ElementsAre("PATCH pods/a"));
+}
+
+TEST_F(ReconcilerTest, TheCostThatTheSpecSaysComesBackWithTheMarksEnd) {
+  Declare(std::string("{image: 'example.com/echo:1', podAnnotations: {") + kDeletionCostAnnotation +
+          ": '7'}}");
+  Settle(1);
+  ShowPod("a", {.marked = true});
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), ElementsAre("PATCH pods/a"));
+  EXPECT_EQ(CostOf("a"), "7");
 }
 
 TEST_F(ReconcilerTest, WhatWasChangedByHandIsPutRightAndWhatWasAddedStays) {
@@ -228,6 +285,51 @@ TEST_F(ReconcilerTest, WhatBelongsToAnotherOwnerIsLeftAlone) {
   EXPECT_TRUE(absl::IsUnavailable(Reconcile().status));
   EXPECT_THAT(store_.TakeWrites(), IsEmpty());
   EXPECT_EQ(refused_, 0) << "it goes by itself";
+}
+
+TEST_F(ReconcilerTest, PodsThatAreLeftOfAnAgentKeepItsSecretUntilTheyAreGone) {
+  Settle(2);
+  ShowPod("a", {.deleting = true});
+  ShowPod("b", {.deleting = true});
+  view_.SetDeclared(key_, nullptr);
+  store_.Remove("agents/echo");
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), IsEmpty()) << "the Deployment, whom the Secret owns, is there";
+  for (const char* path : {"secrets/echo-krypton-proxy", "deployments/echo", "services/echo",
+                           "serviceaccounts/echo"}) {
+    store_.Remove(path);
+  }
+  ShowChildren();
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), ElementsAre("PATCH secrets/echo-krypton-proxy"));
+  const boost::json::object secret = store_.Get("secrets/echo-krypton-proxy");
+  const boost::json::array& owners = *FindArray(secret, {"metadata", "ownerReferences"});
+  ASSERT_EQ(owners.size(), 2u);
+  EXPECT_EQ(FindString(owners[0].as_object(), {"uid"}), "uid-a");
+  EXPECT_EQ(FindString(owners[1].as_object(), {"kind"}), "Pod");
+  EXPECT_EQ(FindObject(secret, {"data"})->size(), 4u);
+  // The next one of the name makes it its own.
+  Declare("image: example.com/echo:1", "agent-2");
+  view_.SetDesired(key_, 1);
+  store_.Remove("secrets/echo-krypton-proxy");
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), testing::Contains("PATCH secrets/echo-krypton-proxy"));
+}
+
+TEST_F(ReconcilerTest, ASecretIsNotKeptWhereNothingCanBeMadeOrNobodyNeedsIt) {
+  Settle(1);
+  ShowPod("a", {.deleting = true});
+  view_.SetDeclared(key_, nullptr);
+  store_.Remove("deployments/echo");
+  ShowChildren();
+  store_.Refuse("secrets/echo-krypton-proxy", 403, "Forbidden");  // The namespace ends.
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), ElementsAre("PATCH secrets/echo-krypton-proxy"));
+  view_.SetPod(key_, "a", nullptr);
+  EXPECT_TRUE(Reconcile().status.ok());
+  EXPECT_THAT(store_.TakeWrites(), IsEmpty());
 }
 
 TEST_F(ReconcilerTest, SomebodysServiceOfTheNameIsNotTaken) {

@@ -34,6 +34,9 @@ struct KubernetesSettings {
   int api_burst = 30;
   // Keys that are reconciled at once.
   int workers = 4;
+  // For an API server that does not answer, when the process ends: once for what is being written,
+  // once for the Lease. The chart's grace leaves room for both.
+  std::chrono::milliseconds stop_patience{3'000};
 };
 
 }  // namespace krypton::platform

@@ -64,13 +64,16 @@ absl::StatusOr<LogBatch> LocalLogStream::Read(size_t max_bytes) {
     }
     if (lines.empty()) continue;
     last_ = instance;
-    return LogBatch{instance, std::move(lines), false};
+    LogBatch batch;
+    batch.instance = instance;
+    batch.lines = std::move(lines);
+    return batch;
   }
   const bool all_finished = std::all_of(sources_.begin(), sources_.end(),
                                         [](const auto& s) { return s.second.finished; });
-  // While one follows, a replica may still come, but not for a resource that is gone.
-  const bool end = all_finished && (!options_.follow || gone_);
-  return LogBatch{"", {}, end};
+  LogBatch batch;
+  batch.end = all_finished && !MayCome();
+  return batch;
 }
 
 bool LocalLogStream::Readable() {
@@ -82,7 +85,7 @@ bool LocalLogStream::Readable() {
     if (source.ended || source.tail.Readable()) return true;
     open = true;
   }
-  return !open && (!options_.follow || gone_);
+  return !open && !MayCome();
 }
 
 void LocalLogStream::WhenReadable(std::function<void()> ready) {

@@ -69,6 +69,11 @@ class LocalLogStream : public LogStream {
 
   void FindSources();
   bool Readable();
+  // While one follows, a replica may still come, but not of a resource that is gone, nor another
+  // one than was asked for.
+  bool MayCome() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return options_.follow && !gone_ && options_.instance.empty();
+  }
 
   const LogDirectory& directory_;
   const v1::ResourceKey key_;

@@ -153,6 +153,20 @@ TEST_F(LogsTest, AFailedReplicaSaysItsLastWords) {
   EXPECT_THAT(Collect(**stream, [](const auto&) { return false; }), Contains("out of luck"));
 }
 
+TEST_F(LogsTest, OfOneReplicaTheStreamEndsWithThatReplica) {
+  WriteManifest("a.yaml", Agent("echo", "echo hello\n" + testing::Serve()));
+  StartPlatform();
+  SetReplicas(kEcho, 1);
+  ASSERT_TRUE(WaitRunning(kEcho, 1));
+  const std::string instance = recorder_->replicas(kEcho)[0].instance;
+  auto stream = platform_->ReadLogs(key_, {.follow = true, .tail_lines = 10, .instance = instance});
+  ASSERT_TRUE(stream.ok());
+  EXPECT_THAT(Collect(**stream, [](const auto& all) { return all.size() == 1; }),
+              ElementsAre("hello"));
+  SetReplicas(kEcho, 0);
+  Collect(**stream, [](const auto&) { return false; });
+}
+
 TEST_F(LogsTest, WhoIsNotThereHasNoLog) {
   WriteManifest("a.yaml", Agent("echo", "exit 4"));
   StartPlatform();

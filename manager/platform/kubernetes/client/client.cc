@@ -236,6 +236,7 @@ absl::Status Client::ReadLog(const ObjectName& pod, const LogQuery& query, std::
                     .AddIf(query.previous, "previous", "true")
                     .AddIf(query.timestamps, "timestamps", "true")
                     .AddIf(query.tail_lines >= 0, "tailLines", absl::StrCat(query.tail_lines))
+                    .AddUnlessEmpty("sinceTime", query.since_time)
                     .target();
   call.repeatable = false;
   if (query.follow) call.read_timeout = std::chrono::hours(24 * 365);

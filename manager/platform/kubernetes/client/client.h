@@ -83,7 +83,8 @@ struct LogQuery {
   bool follow = false;
   bool previous = false;
   bool timestamps = false;
-  int tail_lines = -1;  // below 0: all
+  int tail_lines = -1;     // below 0: all
+  std::string since_time;  // RFC 3339, to the second; empty: from the beginning
 };
 
 class Client {

@@ -5,8 +5,8 @@
 // the first, which is written at most each `series_interval`; each object has a budget of new
 // events (25, one more each five minutes, as client-go's spam filter); the queue is bounded. What
 // is dropped is counted: krypton_events_dropped_total. Any thread; Stop writes what is queued
-// within `patience`. The client outlives the recorder; with a write gate, only the leader's events
-// leave.
+// within `patience`, and waits for the write that runs (patience.h bounds that). The client
+// outlives the recorder; with a write gate, only the leader's events leave.
 #pragma once
 
 #include <chrono>

@@ -2,41 +2,17 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/pem/pem.h"
 
 namespace krypton::kube {
 namespace {
 
-template <auto free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
-using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
-
-Bio Reader(const std::string& pem) {
-  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
-std::vector<Certificate> ParseCertificates(const std::string& pem) {
-  const Bio reader = Reader(pem);
-  std::vector<Certificate> certificates;
-  while (X509* certificate = PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr)) {
-    certificates.emplace_back(certificate);
-  }
-  ERR_clear_error();  // The end of the text counts as one.
-  return certificates;
-}
+using Store = std::unique_ptr<X509_STORE, pem::Freer<X509_STORE_free>>;
 
 absl::Status Wrong(std::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat("Kubernetes API: ", std::string(what)));
@@ -44,12 +20,12 @@ absl::Status Wrong(std::string_view what) {
 
 absl::Status SetAuthority(const Config& config, SSL_CTX* context) {
   if (config.ca.empty()) return absl::OkStatus();
-  const auto pem = config.ca.Read();
-  if (!pem.ok()) return pem.status();
-  const std::vector<Certificate> authorities = ParseCertificates(*pem);
+  const auto text = config.ca.Read();
+  if (!text.ok()) return text.status();
+  const std::vector<pem::Certificate> authorities = pem::ParseCertificates(*text);
   if (authorities.empty()) return Wrong("the certificate authority is no PEM certificate");
   const Store store(X509_STORE_new());
-  for (const Certificate& authority : authorities) {
+  for (const pem::Certificate& authority : authorities) {
     X509_STORE_add_cert(store.get(), authority.get());
   }
   // An intermediate authority may be all that is given, as in Go.
@@ -65,8 +41,8 @@ absl::Status SetClientCertificate(const Config& config, SSL_CTX* context) {
   if (!cert_pem.ok()) return cert_pem.status();
   const auto key_pem = config.client_key.Read();
   if (!key_pem.ok()) return key_pem.status();
-  const std::vector<Certificate> chain = ParseCertificates(*cert_pem);
-  const Key key(PEM_read_bio_PrivateKey(Reader(*key_pem).get(), nullptr, nullptr, nullptr));
+  const std::vector<pem::Certificate> chain = pem::ParseCertificates(*cert_pem);
+  const pem::Key key = pem::ParseKey(*key_pem);
   if (chain.empty()) return Wrong("the client certificate is no PEM certificate");
   if (key == nullptr) return Wrong("the client key is no PEM key");
   if (SSL_CTX_use_certificate(context, chain.front().get()) != 1 ||

@@ -81,7 +81,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   void Start();
-  // Shuts the queue down and waits for what runs.
+  // Shuts the queue down and waits for what runs (patience.h bounds that).
   void Stop();
 
  private:

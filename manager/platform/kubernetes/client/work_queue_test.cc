@@ -12,21 +12,14 @@
 #include <thread>
 #include <vector>
 
+#include "common/testing/wait_for.h"
+
 namespace krypton::kube {
 namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 using testing::Contains;
-
-bool WaitFor(const std::function<bool()>& condition) {
-  const auto deadline = Clock::now() + 10s;
-  while (!condition()) {
-    if (Clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
 
 class WorkQueueTest : public testing::Test {
  protected:

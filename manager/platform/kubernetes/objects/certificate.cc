@@ -1,6 +1,5 @@
 #include "manager/platform/kubernetes/objects/certificate.h"
 
-#include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -12,30 +11,20 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/pem/pem.h"
 #include "common/resource/key.h"
 #include "manager/platform/kubernetes/objects/json.h"
 
 namespace krypton::kube {
 namespace {
 
-template <typename T, void (*Free)(T*)>
-struct Deleter {
-  void operator()(T* object) const { Free(object); }
-};
-using Certificate = std::unique_ptr<X509, Deleter<X509, X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY, EVP_PKEY_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION, X509_EXTENSION_free>>;
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using Bio = std::unique_ptr<BIO, FreeBio>;
+using Extension = std::unique_ptr<X509_EXTENSION, pem::Freer<X509_EXTENSION_free>>;
 
 constexpr std::chrono::minutes kClockSkew{5};
 
@@ -47,26 +36,10 @@ absl::Status OpenSslError(absl::string_view what) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file || text.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the sidecars' authority: ", path, " cannot be read, or is empty"));
-  }
-  return text;
-}
-
-Bio Memory(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-template <typename Write>
-std::string ToPem(Write write) {
-  const Bio bio(BIO_new(BIO_s_mem()));
-  if (write(bio.get()) != 1) return "";
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  return {data, static_cast<size_t>(size)};
+  absl::StatusOr<std::string> text = pem::ReadFile(path);
+  if (text.ok()) return text;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the sidecars' authority: ", std::string(text.status().message())));
 }
 
 bool AddExtension(X509* certificate, X509* issuer, int id, const std::string& value) {
@@ -88,18 +61,12 @@ bool SetSerial(X509* certificate) {
   return ok;
 }
 
-std::chrono::system_clock::time_point ToTime(const ASN1_TIME* time) {
-  std::tm broken_down{};
-  ASN1_TIME_to_tm(time, &broken_down);
-  return std::chrono::system_clock::from_time_t(timegm(&broken_down));
-}
-
 }  // namespace
 
 struct CertificateAuthority::Parts {
-  Certificate certificate;
-  Key key;
-  std::string pem;
+  pem::Certificate certificate;
+  pem::Key key;
+  std::string text;
   // What the drain tokens are made with.
   std::string key_pem;
   std::string fingerprint;
@@ -118,20 +85,19 @@ absl::StatusOr<CertificateAuthority> CertificateAuthority::Load(const std::strin
   const absl::StatusOr<std::string> key = ReadFile(key_file);
   if (!key.ok()) return key.status();
   auto parts = std::make_unique<Parts>();
-  parts->pem = *certificate;
+  parts->text = *certificate;
   parts->key_pem = *key;
   parts->fingerprint = Fingerprint(std::string_view(*certificate));
-  parts->certificate.reset(
-      PEM_read_bio_X509(Memory(*certificate).get(), nullptr, nullptr, nullptr));
-  if (parts->certificate == nullptr) {
+  std::vector<pem::Certificate> chain = pem::ParseCertificates(*certificate);
+  if (chain.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(certificate_file, " holds no certificate"));
   }
-  parts->key.reset(PEM_read_bio_PrivateKey(Memory(*key).get(), nullptr, nullptr, nullptr));
+  parts->certificate = std::move(chain.front());
+  parts->key = pem::ParseKey(*key);
   if (parts->key == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(key_file, " holds no private key"));
   }
-  if (X509_check_private_key(parts->certificate.get(), parts->key.get()) != 1) {
-    ERR_clear_error();
+  if (!pem::BelongTogether(parts->certificate, parts->key)) {
     return absl::InvalidArgumentError(
         absl::StrCat(key_file, " is not the key of ", certificate_file));
   }
@@ -141,12 +107,12 @@ absl::StatusOr<CertificateAuthority> CertificateAuthority::Load(const std::strin
 absl::StatusOr<SidecarCertificate> CertificateAuthority::Issue(
     const v1::ResourceKey& resource, std::chrono::system_clock::time_point now,
     std::chrono::seconds lifetime) const {
-  const Key key(EVP_EC_gen("P-256"));
-  const Certificate certificate(X509_new());
+  const pem::Key key(EVP_EC_gen("P-256"));
+  const pem::Certificate certificate(X509_new());
   if (key == nullptr || certificate == nullptr) return OpenSslError("making a sidecar's key");
   X509* x509 = certificate.get();
   X509* issuer = parts_->certificate.get();
-  const auto expires = std::min(now + lifetime, ToTime(X509_get0_notAfter(issuer)));
+  const auto expires = std::min(now + lifetime, pem::ExpiryOf(parts_->certificate));
   if (expires <= now) {
     return absl::UnavailableError("the sidecars' authority has expired; renew it");
   }
@@ -176,12 +142,12 @@ absl::StatusOr<SidecarCertificate> CertificateAuthority::Issue(
     return OpenSslError("signing a sidecar's certificate");
   }
   SidecarCertificate issued;
-  issued.certificate = ToPem([&](BIO* bio) { return PEM_write_bio_X509(bio, x509); });
-  issued.key = ToPem([&](BIO* bio) {
+  issued.certificate = pem::ToText([&](BIO* bio) { return PEM_write_bio_X509(bio, x509); });
+  issued.key = pem::ToText([&](BIO* bio) {
     return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
   });
-  issued.authority = parts_->pem;
-  issued.expires = ToTime(X509_get0_notAfter(x509));
+  issued.authority = parts_->text;
+  issued.expires = pem::ExpiryOf(certificate);
   return issued;
 }
 

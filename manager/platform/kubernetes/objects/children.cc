@@ -33,6 +33,13 @@ json::object Child(const resource::Resource& resource, const char* api_version, 
   return child;
 }
 
+json::object SecretData(const SidecarCertificate& certificate, const std::string& drain_token) {
+  return {{"tls.crt", absl::Base64Escape(certificate.certificate)},
+          {"tls.key", absl::Base64Escape(certificate.key)},
+          {"ca.crt", absl::Base64Escape(certificate.authority)},
+          {"drain-token", absl::Base64Escape(drain_token)}};
+}
+
 json::object Selector(const v1::ResourceKey& key) { return {{OwnerLabel(key.kind()), key.name()}}; }
 
 // Nothing ready goes before something new is ready.
@@ -77,11 +84,25 @@ json::object SecretFor(const resource::Resource& resource, const SidecarCertific
                        const std::string& drain_token) {
   json::object secret = Child(resource, "v1", "Secret", SecretName(resource.key()));
   secret["type"] = "Opaque";
-  secret["data"] = json::object{{"tls.crt", absl::Base64Escape(certificate.certificate)},
-                                {"tls.key", absl::Base64Escape(certificate.key)},
-                                {"ca.crt", absl::Base64Escape(certificate.authority)},
-                                {"drain-token", absl::Base64Escape(drain_token)}};
+  secret["data"] = SecretData(certificate, drain_token);
   return secret;
+}
+
+json::object SecretForPods(const v1::ResourceKey& key, const std::vector<PodName>& pods,
+                           const SidecarCertificate& certificate, const std::string& drain_token) {
+  json::array owners;
+  for (const PodName& pod : pods) {
+    owners.push_back(
+        json::object{{"apiVersion", "v1"}, {"kind", "Pod"}, {"name", pod.name}, {"uid", pod.uid}});
+  }
+  return {{"apiVersion", "v1"},
+          {"kind", "Secret"},
+          {"metadata", json::object{{"name", SecretName(key)},
+                                    {"namespace", key.namespace_()},
+                                    {"labels", OwnLabels(key)},
+                                    {"ownerReferences", std::move(owners)}}},
+          {"type", "Opaque"},
+          {"data", SecretData(certificate, drain_token)}};
 }
 
 json::object DeploymentFor(const resource::Resource& resource, const ObjectSettings& settings,

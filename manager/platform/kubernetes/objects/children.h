@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "boost/json/object.hpp"
 #include "common/resource/resource.h"
@@ -20,6 +21,15 @@ boost::json::object ServiceFor(const resource::Resource& resource);
 boost::json::object SecretFor(const resource::Resource& resource,
                               const SidecarCertificate& certificate,
                               const std::string& drain_token);
+
+// The same for the pods that are left of a resource that is gone, with the last of which it goes.
+struct PodName {
+  std::string name;
+  std::string uid;
+};
+boost::json::object SecretForPods(const v1::ResourceKey& key, const std::vector<PodName>& pods,
+                                  const SidecarCertificate& certificate,
+                                  const std::string& drain_token);
 
 struct DeploymentParts {
   int replicas = 0;

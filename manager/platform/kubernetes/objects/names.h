@@ -36,6 +36,9 @@ inline constexpr char kModelLabel[] = "krypton.ai/model";
 inline constexpr char kIntentAnnotation[] = "krypton.ai/intent";
 // On a pod: the fingerprint of its template, which says whether it is of the present generation.
 inline constexpr char kTemplateAnnotation[] = "krypton.ai/template";
+// On a pod, Kubernetes' own: which go first when there are to be fewer; and what marks ours.
+inline constexpr char kDeletionCostAnnotation[] = "controller.kubernetes.io/pod-deletion-cost";
+inline constexpr char kIdleCost[] = "-100";
 // On a Deployment: until when the sidecars' certificate counts, and of which authority it is.
 inline constexpr char kCertificateAnnotation[] = "krypton.ai/sidecar-certificate";
 

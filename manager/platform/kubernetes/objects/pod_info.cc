@@ -144,7 +144,7 @@ void ReadTrouble(const json::object& pod, PodInfo* info) {
     std::string text = absl::StrCat("the pod is over");
     AppendDetail(FindString(pod, {"status", "reason"}), &text);
     AppendDetail(FindString(pod, {"status", "message"}), &text);
-    return set({"PodFailed", Cut(std::move(text))}, true);
+    return set({kPodOver, Cut(std::move(text))}, true);
   }
   if (const json::object* agent = ContainerStatus(pod, "containerStatuses", "agent")) {
     info->restarts = static_cast<int>(FindInt(*agent, {"restartCount"}));
@@ -164,7 +164,7 @@ void ReadTrouble(const json::object& pod, PodInfo* info) {
 
 bool PodInfo::operator==(const PodInfo& other) const {
   const auto tie = [](const PodInfo& p) {
-    return std::tie(p.name, p.uid, p.ip, p.pod_template, p.ready, p.unheard, p.deleting,
+    return std::tie(p.name, p.uid, p.ip, p.pod_template, p.ready, p.unheard, p.deleting, p.marked,
                     p.start_time, p.restarts, p.trouble, p.message, p.failed, p.silent);
   };
   return tie(*this) == tie(other) && resource::KeyEqual()(key, other.key);
@@ -184,6 +184,7 @@ std::optional<PodInfo> ReadPod(const json::object& pod) {
   info.uid = FindString(pod, {"metadata", "uid"});
   info.ip = FindString(pod, {"status", "podIP"});
   info.pod_template = FindString(pod, {"metadata", "annotations", kTemplateAnnotation});
+  info.marked = FindString(pod, {"metadata", "annotations", kDeletionCostAnnotation}) == kIdleCost;
   info.deleting = Find(pod, {"metadata", "deletionTimestamp"}) != nullptr;
   info.ready = ConditionOf(pod, "Ready", "True") != nullptr;
   info.unheard = IsUnheard(pod);

@@ -11,6 +11,9 @@
 
 namespace krypton::kube {
 
+// The trouble of a pod whose containers have all ended, for good.
+inline constexpr char kPodOver[] = "PodFailed";
+
 struct PodInfo {
   v1::ResourceKey key;
   std::string name;
@@ -26,6 +29,8 @@ struct PodInfo {
   // and the API server; whether the replica answers must be asked.
   bool unheard = false;
   bool deleting = false;
+  // It goes before others when there are to be fewer (kIdleCost).
+  bool marked = false;
   std::chrono::system_clock::time_point start_time;
   // Of the agent's container.
   int restarts = 0;

@@ -7,6 +7,7 @@
 
 #include "common/config/utf8.h"
 #include "common/resource/key.h"
+#include "manager/platform/kubernetes/objects/names.h"
 #include "manager/platform/kubernetes/objects/testing.h"
 
 namespace krypton::kube {
@@ -71,6 +72,20 @@ TEST(PodInfoTest, APodWhoseNodeIsNotHeardOfIsServedUntilItsSidecarDoesNotAnswer)
 TEST(PodInfoTest, AnAddressOfIPv6IsInBrackets) {
   const PodInfo pod = Read(R"({"podIP": "fd00::7"})");
   EXPECT_EQ(ToReplica(pod, 1, true).address, "[fd00::7]:8889");
+}
+
+TEST(PodInfoTest, AMarkToGoFirstIsKnownAgain) {
+  boost::json::object pod = Pod("{}");
+  const auto set_cost = [&](const char* cost) {
+    pod["metadata"].as_object()["annotations"].as_object()[kDeletionCostAnnotation] = cost;
+  };
+  const PodInfo plain = *ReadPod(pod);
+  EXPECT_FALSE(plain.marked);
+  set_cost("5");
+  EXPECT_FALSE(ReadPod(pod)->marked) << "somebody else's";
+  set_cost(kIdleCost);
+  EXPECT_TRUE(ReadPod(pod)->marked);
+  EXPECT_FALSE(*ReadPod(pod) == plain);
 }
 
 TEST(PodInfoTest, APodOnItsWayOutDrainsWhateverElseItIs) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/log/log.h"
 #include "common/resource/key.h"
 
 namespace krypton::kube {
@@ -20,7 +19,11 @@ ReporterProof::ReporterProof(TokenReviewer& reviewer, std::vector<std::string> g
       find_pod_(std::move(find_pod)) {}
 
 void ReporterProof::Authenticate(manager::ReporterClaim claim, Done done) {
-  if (claim.kind == v1::REPORTER_KIND_GATEWAY) return done(JudgeGateway(claim));
+  if (claim.kind == v1::REPORTER_KIND_GATEWAY) {
+    const absl::Status verdict = JudgeGateway(claim);
+    if (!verdict.ok()) Say(claim, verdict, gateways_);
+    return done(verdict);
+  }
   if (claim.kind != v1::REPORTER_KIND_SIDECAR)
     return done(Forbidden("neither sidecar nor gateway"));
   const std::string token = std::move(claim.token);
@@ -28,12 +31,24 @@ void ReporterProof::Authenticate(manager::ReporterClaim claim, Done done) {
                            done = std::move(done)](const absl::StatusOr<TokenIdentity>& identity) {
     const absl::Status verdict = identity.ok() ? JudgeSidecar(claim, *identity) : identity.status();
     if (!verdict.ok() && !absl::IsUnavailable(verdict)) {
-      log::Warn("a load reporter was refused", {{"instance", claim.instance},
-                                                {"claims", resource::ToString(claim.key)},
-                                                {"why", verdict}});
+      Say(claim, verdict, absl::IsUnauthenticated(verdict) ? unauthenticated_ : forbidden_);
     }
     done(verdict);
   });
+}
+
+void ReporterProof::Say(const manager::ReporterClaim& claim, const absl::Status& verdict,
+                        Saying& saying) {
+  if (!saying.limiter.Allow()) {
+    ++saying.unsaid;
+    return;
+  }
+  const bool gateway = claim.kind == v1::REPORTER_KIND_GATEWAY;
+  log::Warn("a load reporter was refused",
+            {{"instance", claim.instance},
+             {"claims", gateway ? "gateway" : resource::ToString(claim.key)},
+             {"why", verdict},
+             {"unsaid before", saying.unsaid.exchange(0)}});
 }
 
 absl::Status ReporterProof::JudgeGateway(const manager::ReporterClaim& claim) const {
@@ -43,7 +58,6 @@ absl::Status ReporterProof::JudgeGateway(const manager::ReporterClaim& claim) co
                claim.peer_names.end();
       });
   if (named) return absl::OkStatus();
-  log::Warn("a load reporter was refused", {{"instance", claim.instance}, {"claims", "gateway"}});
   return Forbidden("the certificate is not a gateway's");
 }
 

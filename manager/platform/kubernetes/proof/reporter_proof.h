@@ -2,14 +2,21 @@
 // the instance that it claims, and the pod that we watch under that uid must be one of the agent or
 // model that it claims. A gateway shows a certificate in the gateways' name, which no sidecar has.
 //
+// Who is refused is logged, one line a kind each ten seconds, which says how many there were
+// besides.
+//
 // Any thread. The reviewer outlives it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/log/log.h"
 #include "krypton/v1/resource.pb.h"
 #include "manager/load/reporter_authenticator.h"
 #include "manager/platform/kubernetes/proof/token_reviewer.h"
@@ -34,6 +41,13 @@ class ReporterProof : public manager::ReporterAuthenticator {
   void Authenticate(manager::ReporterClaim claim, Done done) override;
 
  private:
+  // What is said of one kind of refusal, so that one does not hide another.
+  struct Saying {
+    log::Limiter limiter{std::chrono::seconds(10)};
+    std::atomic<uint64_t> unsaid = 0;
+  };
+
+  static void Say(const manager::ReporterClaim& claim, const absl::Status& verdict, Saying& saying);
   absl::Status JudgeGateway(const manager::ReporterClaim& claim) const;
   absl::Status JudgeSidecar(const manager::ReporterClaim& claim,
                             const TokenIdentity& identity) const;
@@ -41,6 +55,9 @@ class ReporterProof : public manager::ReporterAuthenticator {
   TokenReviewer& reviewer_;
   const std::vector<std::string> gateway_names_;
   const FindPod find_pod_;
+  Saying gateways_;
+  Saying forbidden_;
+  Saying unauthenticated_;
 };
 
 }  // namespace krypton::kube

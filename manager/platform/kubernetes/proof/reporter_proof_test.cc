@@ -132,6 +132,23 @@ TEST_F(ReporterProofTest, AGatewayIsKnownByItsCertificate) {
   EXPECT_EQ(asked_, 0);
 }
 
+TEST_F(ReporterProofTest, AStrangerWhoComesAgainAndAgainDoesNotFillTheLog) {
+  const auto warnings = [] {
+    return log::GetCounts().messages[static_cast<int>(log::Level::kWarn)];
+  };
+  const uint64_t before = warnings();
+  manager::ReporterClaim gateway;
+  gateway.kind = v1::REPORTER_KIND_GATEWAY;
+  manager::ReporterClaim other_agent = Sidecar(Token("uid-1"));
+  other_agent.key = resource::AgentKey("default", "other");
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(Judge(gateway).ok());
+    EXPECT_FALSE(Judge(other_agent).ok());
+    EXPECT_FALSE(Judge(Sidecar(Token("forged"))).ok());
+  }
+  EXPECT_EQ(warnings() - before, 3u) << "one of each kind";
+}
+
 TEST_F(ReporterProofTest, AnAnswerIsRememberedUntilTheTokenEnds) {
   const std::string token = Token("uid-1");
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Judge(Sidecar(token)).ok());

@@ -1,8 +1,6 @@
 #include "manager/platform/kubernetes/client/testing/fake_api_server.h"
 
 #include <httplib.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -13,26 +11,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/pem/pem.h"
 
 namespace krypton::kube {
 namespace {
 
 rpc::TestCertificate MakeAuthority() {
   return rpc::MakeTestCertificate({.common_name = "kubernetes", .authority = true});
-}
-
-X509* ReadCertificate(const std::string& pem) {
-  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
-  BIO_free(bio);
-  return certificate;
-}
-
-EVP_PKEY* ReadKey(const std::string& pem) {
-  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
-  BIO_free(bio);
-  return key;
 }
 
 FakeRequest ToFake(const httplib::Request& request) {
@@ -55,9 +40,9 @@ class FakeApiServer::Impl {
       : handler_(std::move(handler)),
         authority_(MakeAuthority()),
         own_(rpc::MakeTestCertificate({.common_name = "kube-apiserver"}, &authority_)),
-        certificate_(ReadCertificate(own_.cert)),
-        key_(ReadKey(own_.key)),
-        server_(certificate_, key_) {
+        certificate_(std::move(pem::ParseCertificates(own_.cert).at(0))),
+        key_(pem::ParseKey(own_.key)),
+        server_(certificate_.get(), key_.get()) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(32); };
     const auto answer = [this](const httplib::Request& request, httplib::Response& response) {
       Answer(request, response);
@@ -77,8 +62,6 @@ class FakeApiServer::Impl {
     Release();
     server_.stop();
     thread_.join();
-    X509_free(certificate_);
-    EVP_PKEY_free(key_);
   }
 
   void Release() {
@@ -128,8 +111,8 @@ class FakeApiServer::Impl {
   const Handler handler_;
   const rpc::TestCertificate authority_;
   const rpc::TestCertificate own_;
-  X509* const certificate_;
-  EVP_PKEY* const key_;
+  const pem::Certificate certificate_;
+  const pem::Key key_;
   httplib::SSLServer server_;
   int port_ = 0;
   mutable std::mutex mutex_;
@@ -176,15 +159,6 @@ FakeReply ListReply(int version, const std::vector<std::string>& objects, const 
       absl::StrCat(R"({"kind":"List","metadata":{"resourceVersion":")", version,
                    R"(","continue":")", next, R"("},"items":[)", absl::StrJoin(objects, ","), "]}");
   return reply;
-}
-
-bool WaitFor(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 }  // namespace krypton::kube

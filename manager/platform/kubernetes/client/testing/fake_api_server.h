@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/rpc/testing/certificates.h"
+#include "common/testing/wait_for.h"
 #include "manager/platform/kubernetes/client/config.h"
 
 namespace krypton::kube {
@@ -70,8 +71,5 @@ std::string ObjectText(const std::string& name, int version);
 // A list of such objects.
 FakeReply ListReply(int version, const std::vector<std::string>& objects,
                     const std::string& next = {});
-
-// Waits for a condition for ten seconds; false when it did not come.
-bool WaitFor(const std::function<bool()>& condition);
 
 }  // namespace krypton::kube
