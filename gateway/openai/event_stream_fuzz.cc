@@ -16,6 +16,7 @@ struct Outcome {
   std::string text;
   int64_t events = 0;
   std::optional<Usage> usage;
+  bool complete = false;
   bool operator==(const Outcome&) const = default;
 };
 
@@ -44,6 +45,8 @@ Outcome Pass(std::string_view first, std::string_view second, bool hide, bool on
   Take(pieces, outcome.text);
   outcome.events = stream.events();
   outcome.usage = stream.usage();
+  outcome.complete = stream.complete();
+  Check(stream.EndBroken("{}").empty() == outcome.complete, "nothing follows a complete stream");
   return outcome;
 }
 
