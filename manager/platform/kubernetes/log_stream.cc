@@ -29,8 +29,9 @@ struct Source {
   PodPtr pod;
   // It came while one follows.
   bool is_new = false;
-  // It exists.
+  // It exists; or since when it does not.
   bool there = true;
+  Clock::time_point gone_at;
   // Nothing is added to its log any more.
   bool over = false;
   bool done = false;
@@ -66,7 +67,8 @@ class PodLogs : public platform::LogStream {
   absl::Status ReadOnce(const Source& source, const LogQuery& query, const std::stop_token& stop,
                         LogLines& lines);
   // False: nobody reads on.
-  bool Push(const std::string& instance, std::vector<std::string> lines);
+  bool Push(const std::string& instance, std::vector<std::string> lines,
+            const std::stop_token& stop);
 
   Client& client_;
   const std::function<LogSources()> find_;
@@ -127,17 +129,26 @@ void PodLogs::Look(std::unique_lock<std::mutex>& lock) {
   Note(now);
   GiveTurns(now.exists);
   std::vector<std::unique_ptr<Source>> gone;
+  std::vector<Source*> hung;
   for (auto& [uid, source] : sources_) {
-    if (source->done && !source->there) gone.push_back(std::move(source));
+    if (source->there) continue;
+    if (source->done) {
+      gone.push_back(std::move(source));
+    } else if (bytes_ < kMaxBufferedBytes && Clock::now() - source->gone_at > settings_.max_pause) {
+      hung.push_back(source.get());  // Its node is gone with it, and nothing comes any more.
+    }
   }
   std::erase_if(sources_, [](const auto& item) { return item.second == nullptr; });
   lock.unlock();
+  for (Source* source : hung) source->reader.request_stop();
   gone.clear();  // Their threads end at this moment.
   lock.lock();
 }
 
 void PodLogs::Note(const LogSources& now) {
-  for (auto& [uid, source] : sources_) source->there = false;
+  for (auto& [uid, source] : sources_) {
+    if (std::exchange(source->there, false)) source->gone_at = Clock::now();
+  }
   for (const PodPtr& pod : now.pods) {
     auto found = sources_.find(pod->uid);
     if (found == sources_.end()) {
@@ -224,10 +235,10 @@ absl::Status PodLogs::ReadOnce(const Source& source, const LogQuery& query,
     pod = source.pod;
   }
   lines.Resume();
-  const absl::Status status =
-      client_.ReadLog({pod->key.namespace_(), pod->name}, query, stop,
-                      [&](std::string_view piece) { return Push(pod->uid, lines.Add(piece)); });
-  if (status.ok() || !options_.follow) Push(pod->uid, lines.Rest());
+  const absl::Status status = client_.ReadLog(
+      {pod->key.namespace_(), pod->name}, query, stop,
+      [&](std::string_view piece) { return Push(pod->uid, lines.Add(piece), stop); });
+  if (status.ok() || !options_.follow) Push(pod->uid, lines.Rest(), stop);
   // A container that does not run yet has no log.
   if (!status.ok() && !stop.stop_requested()) {
     log::Debug("a pod's log ended", {{"pod", pod->name}, {"why", std::string(status.message())}});
@@ -235,7 +246,8 @@ absl::Status PodLogs::ReadOnce(const Source& source, const LogQuery& query,
   return status;
 }
 
-bool PodLogs::Push(const std::string& instance, std::vector<std::string> lines) {
+bool PodLogs::Push(const std::string& instance, std::vector<std::string> lines,
+                   const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   if (!lines.empty()) {
     for (const std::string& line : lines) bytes_ += line.size() + 1;
@@ -245,8 +257,8 @@ bool PodLogs::Push(const std::string& instance, std::vector<std::string> lines) 
     batches_.push_back(std::move(batch));
     changed_.notify_all();
   }
-  changed_.wait(lock, [this] { return stopping_ || bytes_ < kMaxBufferedBytes; });
-  return !stopping_;
+  changed_.wait(lock, stop, [this] { return stopping_ || bytes_ < kMaxBufferedBytes; });
+  return !stopping_ && !stop.stop_requested();
 }
 
 absl::StatusOr<platform::LogBatch> PodLogs::Read(size_t max_bytes) {

@@ -179,6 +179,15 @@ TEST_F(LogStreamTest, ItEndsWhenTheResourceIsGoneAndItsPodsAre) {
   EXPECT_THAT(lines_, ElementsAre("uid-a: one", "uid-a: goodbye"));
 }
 
+TEST_F(LogStreamTest, APodThatIsGoneIsNotReadForEver) {
+  Say("a", {Held(Stamped(1, "one"))});
+  Pods({"a"});
+  Open({.follow = true, .tail_lines = 10, .instance = ""});
+  EXPECT_TRUE(Collect(1));
+  Pods({}, /*exists=*/false);
+  EXPECT_FALSE(Collect(100)) << "its node says nothing any more";
+}
+
 TEST_F(LogStreamTest, OfOneReplicaItEndsWithThatReplica) {
   Say("a", {Text(Stamped(1, "one"))});
   Pods({"a"});
