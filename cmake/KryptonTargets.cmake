@@ -10,9 +10,9 @@ include(GoogleTest)
 # What a library cannot give an executable: how sanitizers see and tell.
 add_library(krypton_executable INTERFACE)
 if(KRYPTON_SANITIZER MATCHES thread)
-  add_library(krypton_tsan_locks OBJECT ${CMAKE_SOURCE_DIR}/cmake/tsan_locks.cc)
+  add_library(krypton_tsan_grpc OBJECT ${CMAKE_SOURCE_DIR}/cmake/tsan_grpc.cc)
   target_link_libraries(krypton_executable INTERFACE
-    $<TARGET_OBJECTS:krypton_tsan_locks> absl::synchronization ${CMAKE_DL_LIBS})
+    $<TARGET_OBJECTS:krypton_tsan_grpc> absl::synchronization ${CMAKE_DL_LIBS})
 elseif(KRYPTON_SANITIZER MATCHES undefined AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_library(krypton_ubsan_reports OBJECT ${CMAKE_SOURCE_DIR}/cmake/ubsan_reports.cc)
   target_link_libraries(krypton_executable INTERFACE $<TARGET_OBJECTS:krypton_ubsan_reports>)
