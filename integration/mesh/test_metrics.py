@@ -9,6 +9,7 @@ import time
 
 import pytest
 from harness import http, metrics
+from harness.counts import UNKNOWN
 from harness.http import Connection
 from harness.mesh import PROBE
 from harness.metrics_page import PAGE, how_many, rows
@@ -248,7 +249,7 @@ def test_the_number_of_series_is_what_the_page_says(mesh):
         if component == "sidecar":
             others = [each for each in labels if "code" not in each]
         else:
-            others = [each for each in labels if "agent" not in each and each.get("model") != "talker"]
+            others = [each for each in labels if each.get("agent", UNKNOWN) == UNKNOWN and each.get("model") != "talker"]
             of_model = [each for each in labels if "talker" in (each.get("model"), each.get("agent"))]
             if component == "gateway":
                 assert f"each model is {len(of_model)} at" in PAGE.read_text()

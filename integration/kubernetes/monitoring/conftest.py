@@ -10,11 +10,14 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "mesh")]
 
 from happenings import Happened  # noqa: E402
-from harness.waiting import eventually  # noqa: E402
 from kube import api as kube_api  # noqa: E402
 from kube.mesh import SYSTEM, Mesh, install  # noqa: E402
 from page import quick_setup, shell  # noqa: E402
 from stack import NAMESPACE, VERSIONS, Prometheus, install_operator  # noqa: E402
+
+
+# Short enough to be overrun.
+QUEUES = {"gateway.maxBufferPerAgent": 64}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +32,7 @@ def stack(api):
     """Both Prometheus, by major, and a mesh whose monitors carry no label yet."""
     install_operator()
     prometheus = {version: Prometheus(api, version) for version in VERSIONS}
-    install(**{"serviceMonitor.enabled": "true", "podMonitor.enabled": "true"})
+    install(**{"serviceMonitor.enabled": "true", "podMonitor.enabled": "true", **QUEUES})
     return prometheus
 
 
@@ -48,11 +51,11 @@ def mesh(api, stack):
 @pytest.fixture(scope="session")
 def used(api, mesh, stack):
     """Installed as docs/metrics.md says, and everything has happened under the eyes of both Prometheus."""
-    shell(quick_setup() + " --set prometheusRule.enabled=true --set prometheusRule.labels.release=prom"
-          " --set dashboards.enabled=true")
+    shell(quick_setup(**{"prometheusRule.enabled": "true", "prometheusRule.labels.release": "prom",
+                         "dashboards.enabled": "true", **QUEUES}))
     mesh.settled()
     for prometheus in stack.values():
-        eventually(lambda: len(prometheus.scraped()) >= 5, 120, "components are scraped", every=0.5)
+        prometheus.becomes(lambda: len(prometheus.scraped()) >= 5, 240, "components are scraped")
     happened = Happened(api, mesh)
     happened.everything()
     return happened

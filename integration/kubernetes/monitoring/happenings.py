@@ -49,7 +49,9 @@ class Happened:
     def overload(self, team):
         """More than queues and replica hold; and callers that go around the gateways, refused when it is full."""
         echo = self.echo(team)
-        for result in load.burst(self.mesh.gateway, echo.path("/sleep?ms=300"), 300):
+        results = load.burst(self.mesh.gateway, echo.path("/sleep?ms=300"), 300)
+        assert any(result.error == "queue_full" for result in results), load.summary(results)
+        for result in results:
             self.counts.agent(team, "echo", result.status)
         (pod,) = echo.pods()
         results = load.burst(f"{pod['status']['podIP']}:8889", "/sleep?ms=300", 8)
@@ -72,7 +74,7 @@ class Happened:
         self.counts.agent(TEAMS[0], "echo", answer.status)
 
     def model_answers(self):
-        """The real llama.cpp: it is loaded by the first call, answers plainly and in streams, and refuses."""
+        """The real llama.cpp: it is loaded by the first call, answers plainly and in streams, refuses, and is overrun."""
         self.api.apply(model(TEAMS[0], MODEL, scaleToZeroAfter="600s"))
         eventually(lambda: f'"{MODEL}"' in http.call(self.mesh.gateway, target="/v1/models").text, 30, "it is listed")
         hello = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
@@ -80,3 +82,6 @@ class Happened:
         for body in [hello] * 3 + [{**hello, **streamed}] * 3 + [{**hello, "messages": 1}]:
             answer = http.call(self.mesh.gateway, "POST", "/v1/chat/completions", body=json.dumps(body).encode(), timeout=120)
             self.counts.model(MODEL, answer.status)
+        short = json.dumps({**hello, "max_tokens": 1}).encode()
+        for result in load.burst(self.mesh.gateway, "/v1/chat/completions", 300, timeout=120, method="POST", body=short):
+            self.counts.model(MODEL, result.status)

@@ -23,11 +23,11 @@ def block(mark, language="sh"):
     return found
 
 
-def quick_setup():
-    """The page's installation, with what the tests' cluster needs."""
+def quick_setup(**values):
+    """The page's installation, with what the tests' cluster needs, and more values."""
     text = block("helm upgrade --install").rstrip()
     assert CHART in text
-    more = " ".join(f"--set {key}={value}" for key, value in VALUES.items())
+    more = " ".join(f"--set {key}={value}" for key, value in {**VALUES, **values}.items())
     return text.replace(CHART, f"oci://{REGISTRY}/charts/krypton") + f" --wait --timeout 180s {more}"
 
 

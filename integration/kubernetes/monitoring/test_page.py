@@ -40,11 +40,11 @@ def test_the_port_forwards(used):
     assert f'namespace="{TEAMS[0]}"' in pasted(text)
     for port, component in (8081, "gateway"), (8091, "control-plane"), (8080, "manager"):
         asked = f"curl -sS --retry 5 --retry-connrefused http://127.0.0.1:{port}/metrics | grep krypton_build_info"
-        assert f'component="krypton-{component}"' in pasted(f"{text}{asked}\n")
+        assert f'component="{component}"' in pasted(f"{text}{asked}\n")
 
 
 def test_a_sidecars_port_forward(used, api):
     (pod,) = api.list("pods", TEAMS[0], "krypton.ai/agent=echo")
-    assert "krypton-proxy" in {each["name"] for each in pod["spec"]["containers"]}
+    assert "krypton-proxy" in {each["name"] for each in pod["spec"]["initContainers"]}  # One that goes on beside the agent.
     text = block("pod/POD").replace("pod/POD", f"pod/{pod['metadata']['name']}").replace("-n default", f"-n {TEAMS[0]}")
     assert 'krypton_proxy_inflight{agent="echo"' in pasted(text)

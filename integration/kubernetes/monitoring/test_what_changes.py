@@ -20,7 +20,7 @@ def test_an_alert_fires_and_resolves(used, api, mesh, stack):
     broken = Handle(api, mesh, always_on(TEAMS[0], "broken", image=image("crash"), maxReplicas=1)).known()
     wanted = {"alertname": "KryptonAgentUnavailable", "namespace": TEAMS[0], "agent": "broken"}
     for prometheus in stack.values():
-        eventually(lambda: firing(prometheus, **wanted), 120, "it fires", every=0.5)
+        prometheus.becomes(lambda: firing(prometheus, **wanted), 240, "it fires")
     broken.change(image=image("probe"))
     broken.has(1, 120)
     for prometheus in stack.values():
@@ -39,7 +39,7 @@ def test_where_honor_labels_are_overridden_the_page_helps(used, stack, tmp_path)
     overriding, other = stack[2], stack[3]
     override_honor_labels(overriding, "true")
     for series in own:
-        eventually(lambda: overriding.ask(f'{series}{{exported_namespace="{TEAMS[0]}"}}'), 90, "it overrides", every=0.5)
+        overriding.becomes(lambda: overriding.ask(f'{series}{{exported_namespace="{TEAMS[0]}"}}'), 240, "it overrides")
     recipe = tmp_path / "values.yaml"
     recipe.write_text(block("exported_namespace", "yaml"))
     assert set(yaml.safe_load(recipe.read_text())) == {"serviceMonitor", "podMonitor"}
@@ -49,7 +49,7 @@ def test_where_honor_labels_are_overridden_the_page_helps(used, stack, tmp_path)
         return not prometheus.ask('{exported_namespace!=""}') and all(
             {labels["namespace"] for labels, _ in prometheus.ask(f'{series}{{agent="echo"}}')} == set(TEAMS) for series in own)
     for prometheus in (overriding, other):
-        eventually(lambda: back(prometheus), 120, f"the agents' namespaces are back in {prometheus.name}", every=0.5)
+        prometheus.becomes(lambda: back(prometheus), 240, f"the agents' namespaces are back in {prometheus.name}")
     override_honor_labels(overriding, "false")
 
 

@@ -59,10 +59,10 @@ async def read(reader):
     return int(head[0].split(" ")[1]), headers.get("krypton-error", ""), content
 
 
-def burst(address, target, count, timeout=60.0 * SLOW):
+def burst(address, target, count, timeout=60.0 * SLOW, **options):
     """`count` calls at once, each on its own connection; their results in order."""
     async def run():
-        return await asyncio.gather(*(call(address, target, timeout=timeout) for _ in range(count)))
+        return await asyncio.gather(*(call(address, target, timeout=timeout, **options) for _ in range(count)))
     return asyncio.run(run())
 
 

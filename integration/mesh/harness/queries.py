@@ -54,7 +54,8 @@ def recipes(namespace, agent):
                                                                      block, re.M)]
     found += [f"sum({each})" for each in re.findall(r"`sum\((krypton_[^)]*)\)`", text)]
     own = f'namespace="{namespace}",agent="{agent}"'
-    return [query.replace("<<.LabelMatchers>>", own).replace('namespace="default",agent="hello"', own) for query in found]
+    return [query.replace("<<.LabelMatchers>>", own).replace('agent="hello"', f'agent="{agent}"')
+            .replace('namespace="default"', f'namespace="{namespace}"') for query in found]
 
 
 def named_in(expr):
