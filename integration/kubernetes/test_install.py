@@ -1,6 +1,5 @@
 """The README's installation, what it shows to people, and `helm test`."""
 
-import json
 import re
 import subprocess
 
@@ -44,9 +43,9 @@ def test_notes_say_what_to_do_next_and_their_call_works(mesh, api, namespace, st
     manifest = manifest.replace("krypton-system", SYSTEM)
     done = run("kubectl", "-n", namespace, "apply", "-f", "-", input=restricted(manifest))
     assert "agent.krypton.ai/hello created" in done.stdout
-    answer = eventually(lambda: ok(http.call(mesh.gateway, target=http.path(namespace, "hello"), timeout=60)), 90)
+    eventually(lambda: http.call(mesh.gateway, target=http.path(namespace, "hello"), timeout=60).status == 200, 90)
     (call,) = re.findall(r"^ +(kubectl .*port-forward .*&\n +curl .*)", notes, re.M)
-    assert set(json.loads(answer.body)) == set(json.loads(pasted(call.replace("default/hello", f"{namespace}/hello"))))
+    assert pasted(call.replace("default/hello", f"{namespace}/hello")).startswith("GET /\n")
 
 
 def restricted(manifest):
@@ -55,10 +54,6 @@ def restricted(manifest):
   podSecurityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
   securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 """
-
-
-def ok(answer):
-    return answer if answer.status == 200 else None
 
 
 @pytest.mark.parametrize("target, ports, series", [

@@ -29,7 +29,10 @@ def test_errors_are_those_of_the_source():
 
 def test_events_are_those_of_the_source():
     folder = SOURCE / "manager/platform/kubernetes"
-    source = "\n".join(path.read_text() for path in folder.rglob("*.cc") if not path.name.endswith("_test.cc"))
+    source = "\n".join(path.read_text() for kind in ("*.h", "*.cc") for path in folder.rglob(kind)
+                       if not path.name.endswith("_test.cc"))
+    for name, reason in re.findall(r'constexpr char (k\w+)\[\] = "(\w+)";', source):
+        source = source.replace(f"{{{name},", f'{{"{reason}",')
     reasons = set(re.findall(r'EventType::k\w+, "(\w+)"', source))
     reasons |= set(re.findall(r'Refused\(\*\S+, "(\w+)"', source))
     reasons |= set(re.findall(r'"(Scaled\w+)"', source)) | set(re.findall(r'set\(\{"(\w+)", Cut', source))
