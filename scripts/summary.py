@@ -36,9 +36,11 @@ def counts_of_pytest(path):
     return number["tests"] - failed - number["skipped"], failed, number["skipped"]
 
 
-def main(path):
+def main(path, *more):
+    """`more`: further files of pytest, after one of pytest."""
     if counts := counts_of_pytest(path):  # It has said the rest itself.
-        return print("{} passed, {} failed, {} skipped".format(*counts))
+        total = map(sum, zip(counts, *map(counts_of_pytest, more)))
+        return print("{} passed, {} failed, {} skipped".format(*total))
     total, failures, skips = [0, 0, 0], [], []
     for case in xml.parse(path).getroot().iter("testcase"):
         counts = counts_of(case)
@@ -57,4 +59,4 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
