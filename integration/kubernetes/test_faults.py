@@ -132,8 +132,9 @@ def test_a_node_that_is_lost_takes_its_endpoints_with_it(start, namespace, unhea
     probe = start(always_on(namespace, "lost")).has(1)
     (pod,) = probe.pods()
     address = pod["status"]["podIP"]
-    run("nft", "-f", "-", input=f"""table inet krypton_lost {{ chain forward {{
-        type filter hook forward priority 0; ip saddr {address} drop; ip daddr {address} drop; }} }}""")
+    run("nft", "-f", "-", input=f"""table inet krypton_lost {{
+        chain forward {{ type filter hook forward priority 0; ip saddr {address} drop; ip daddr {address} drop; }}
+    }}""")
     try:
         unheard([pod])
 
