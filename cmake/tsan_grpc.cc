@@ -6,12 +6,16 @@
 // all that has gRPC on its stack. Part of every executable of the preset `tsan`, and of no other.
 #include <dlfcn.h>
 #include <grpc/grpc.h>
+#include <grpcpp/support/server_callback.h>
 #include <sanitizer/tsan_interface.h>
 
 #include <string>
 #include <typeinfo>
 
 #include "absl/synchronization/mutex.h"
+
+// Abseil's namespaces, mangled, as Debian names the inner one.
+#define KRYPTON_ABSEIL "N4absl7debian3"
 
 namespace absl {
 ABSL_NAMESPACE_BEGIN
@@ -126,3 +130,56 @@ grpc_event grpc_completion_queue_pluck(grpc_completion_queue* queue, void* tag,
   if (event.type == GRPC_OP_COMPLETE) __tsan_acquire(event.tag);
   return event;
 }
+
+// Where the core puts what is done into a queue: another thread than the one that began it may be
+// there. The status is passed by its address, as all that is not trivial.
+void EndOperation(grpc_completion_queue* queue, void* tag, void* status, void (*done)(void*, void*),
+                  void* argument, void* storage,
+                  bool internal) asm("_Z14grpc_cq_end_opP21grpc_completion_queuePv" KRYPTON_ABSEIL
+                                     "6StatusEPFvS1_P18grpc_cq_completionES1_S6_b");
+void EndOperation(grpc_completion_queue* queue, void* tag, void* status, void (*done)(void*, void*),
+                  void* argument, void* storage, bool internal) {
+  static auto* const original = OriginalOf<decltype(EndOperation)>(
+      "_Z14grpc_cq_end_opP21grpc_completion_queuePv" KRYPTON_ABSEIL
+      "6StatusEPFvS1_P18grpc_cq_completionES1_S6_b");
+  __tsan_release(tag);
+  original(queue, tag, status, done, argument, storage, internal);
+}
+
+namespace grpc::internal {
+namespace {
+
+// In the place of a reactor that is told of a cancellation: what it does then comes before the end.
+class Cancellation final : public ServerReactor {
+ public:
+  Cancellation(ServerReactor& reactor, void* call) : reactor_(reactor), call_(call) {}
+  void OnDone() override {}
+  void OnCancel() override {
+    reactor_.OnCancel();
+    __tsan_release(call_);
+    delete this;
+  }
+  bool InternalInlineable() override { return reactor_.InternalInlineable(); }
+
+ private:
+  ServerReactor& reactor_;
+  void* const call_;
+};
+
+}  // namespace
+
+void ServerCallbackCall::CallOnCancel(ServerReactor* reactor) {
+  static auto* const original = OriginalOf<void(ServerCallbackCall*, ServerReactor*)>(
+      "_ZN4grpc8internal18ServerCallbackCall12CallOnCancelEPNS0_13ServerReactorE");
+  original(this, new Cancellation(*reactor, &callbacks_outstanding_));
+}
+
+// The last of a call's callbacks, which may be counted down in the library, ends it.
+void ServerCallbackCall::ScheduleOnDone(bool inline_ondone) {
+  static auto* const original = OriginalOf<void(ServerCallbackCall*, bool)>(
+      "_ZN4grpc8internal18ServerCallbackCall14ScheduleOnDoneEb");
+  __tsan_acquire(&callbacks_outstanding_);
+  original(this, inline_ondone);
+}
+
+}  // namespace grpc::internal
