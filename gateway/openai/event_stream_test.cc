@@ -205,6 +205,7 @@ TEST(EventStreamTest, WhatUsageAddsIsTakenOutForAClientThatHasNotAsked) {
 
 TEST(EventStreamTest, ABrokenStreamEndsBetweenTwoEvents) {
   ForEachCut(kStream, [](const std::vector<std::string_view>& pieces) {
+    if (pieces[0] == kStream) return;  // Complete: NothingIsAddedToACompleteStream.
     EventStream stream(/*hide_usage=*/false);
     std::vector<std::string> out = PassEach(stream, {pieces[0]}, /*to_the_end=*/false);
     out.push_back(stream.EndBroken("{\"error\":1}\n"));

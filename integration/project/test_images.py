@@ -123,6 +123,8 @@ def test_the_bill_names_the_package_of_each_library(image, tmp_path):
     found = subprocess.run(["dpkg-query", "--search", *asked], capture_output=True, text=True).stdout
     owners = {}
     for line in found.splitlines():
+        if line.startswith("diversion by "):
+            continue
         packages, _, path = line.partition(": ")
         owners.setdefault(path.removeprefix("/usr"), set()).update(re.findall(r"([^ ,:]+):", packages + ":"))
     for library in libraries:

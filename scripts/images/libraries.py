@@ -53,7 +53,8 @@ def owners(paths):
     # One question for all: each reads dpkg's whole database. It complains about the spellings it does not know.
     answer = subprocess.run(["dpkg-query", "--search", *asked], capture_output=True, text=True).stdout
     known = {file: names.split(",")[0].partition(":")[0]
-             for names, file in (line.split(": ", 1) for line in answer.splitlines())}
+             for names, file in (line.split(": ", 1) for line in answer.splitlines()
+                                 if not line.startswith("diversion by "))}
     found = {path: next((known[each] for each in spellings(path) if each in known), None) for path in paths}
     if unknown := [path for path, name in found.items() if name is None]:
         raise SystemExit(f"no package owns {unknown}")
