@@ -203,8 +203,8 @@ TEST(GatewayTest, AClientThatGoesAwayFreesItsPlaceAndItsSlot) {
 }
 
 TEST(GatewayTest, WhatASidecarRefusesIsSentAgainWithItsBody) {
-  Mesh mesh;
   std::atomic<int> turns{0};
+  Mesh mesh;
   Replica& replica = mesh.AddReplica([&](http::Exchange& exchange) {
     return turns++ < 3 ? Refuse(exchange, http::ErrorCode::kOverCapacity) : EchoRequest(exchange);
   });

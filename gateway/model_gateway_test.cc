@@ -53,8 +53,8 @@ std::string ErrorOf(const httplib::Result& result) {
 }
 
 TEST(ModelGatewayTest, ARequestGoesToTheModelItsBodyNamesAsItCame) {
-  Mesh mesh;
   Recorder recorder;
+  Mesh mesh;
   mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
   for (const std::string path :
        {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses?a=b"}) {
@@ -104,9 +104,9 @@ TEST(ModelGatewayTest, ErrorsAreOpenAis) {
 }
 
 TEST(ModelGatewayTest, ABodyThatDripsGivesItsSlotBack) {
+  Recorder recorder;
   Mesh mesh({}, {.model_body_bytes_per_second = 1'000'000,
                  .model_body_patience = std::chrono::milliseconds(200)});
-  Recorder recorder;
   mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
   RawSocket client = RawSocket::Connect(mesh.address());
   // More than is read before a slot is taken.
@@ -154,8 +154,8 @@ TEST(ModelGatewayTest, ModelsAreListedAndFoundWithEitherSlash) {
 }
 
 TEST(ModelGatewayTest, TheModelIsFoundBehindALongBodyAndTheBodyArrivesWhole) {
-  Mesh mesh;
   Recorder recorder;
+  Mesh mesh;
   mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
   const std::string body = R"({"image":")" + std::string(900'000, 'x') +
                            R"(","model":"llama","more":")" + std::string(900'000, 'y') + R"("})";
@@ -166,8 +166,8 @@ TEST(ModelGatewayTest, TheModelIsFoundBehindALongBodyAndTheBodyArrivesWhole) {
 TEST(ModelGatewayTest, AModelBeyondTheScanIsTooLarge) {
   Gateway::Settings settings;
   settings.model_scan_bytes = 100;
-  Mesh mesh({}, settings);
   Recorder recorder;
+  Mesh mesh({}, settings);
   mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
   // {"a":"...","model":"llama"} with the last byte of the value at `end`.
   const auto body = [](size_t end) {
@@ -184,8 +184,8 @@ TEST(ModelGatewayTest, AModelBeyondTheScanIsTooLarge) {
 TEST(ModelGatewayTest, WhatLateModelsHoldTogetherHasABound) {
   Gateway::Settings settings;
   settings.model_scan_memory_bytes = 500'000;
-  Mesh mesh({}, settings);
   Recorder recorder;
+  Mesh mesh({}, settings);
   mesh.RegisterModel({&mesh.AddReplica(recorder.handler())});
   const auto body = [](size_t before) {
     return R"({"a":")" + std::string(before, 'x') + R"(","model":"llama"})";
@@ -222,8 +222,8 @@ TEST(ModelGatewayTest, TheRestOfALongBodyStreamsOnceTheModelIsKnown) {
 }
 
 TEST(ModelGatewayTest, ASmallBodyThatComesSlowlyTakesNoSlot) {
-  Mesh mesh;
   Recorder recorder;
+  Mesh mesh;
   Replica& replica = mesh.AddReplica(recorder.handler());
   mesh.RegisterModel({&replica}, 1);
   RawSocket slow = RawSocket::Connect(mesh.address());

@@ -101,8 +101,8 @@ double Tokens(const Mesh& mesh, const std::string& type) {
 }
 
 TEST(ModelStreamTest, AStreamPassesByteForByteAndIsMeasured) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
   const auto answer = mesh.Post(kChat, kAskStream, {{"accept-encoding", "gzip"}});
   ASSERT_TRUE(answer);
@@ -116,8 +116,8 @@ TEST(ModelStreamTest, AStreamPassesByteForByteAndIsMeasured) {
 }
 
 TEST(ModelStreamTest, UsageOfAPlainAnswerIsRead) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.content_type = "application/json; charset=utf-8";
   model.pieces = {R"({"choices":[{}],"usa)", R"(ge":{"prompt_tokens":7,"total_)", R"(tokens":7}})"};
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
@@ -128,8 +128,8 @@ TEST(ModelStreamTest, UsageOfAPlainAnswerIsRead) {
 }
 
 TEST(ModelStreamTest, AStreamThatBreaksEndsWithAnErrorBetweenEvents) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.pieces = {kChunk, "data: {\"choices\":[{\"del"};
   model.breaks = true;
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
@@ -146,8 +146,8 @@ TEST(ModelStreamTest, AStreamThatBreaksEndsWithAnErrorBetweenEvents) {
 }
 
 TEST(ModelStreamTest, NothingFollowsDoneThoughTheReplicaBreaksThen) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.breaks = true;
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
   RawSocket client = RawSocket::Connect(mesh.address());
@@ -158,8 +158,8 @@ TEST(ModelStreamTest, NothingFollowsDoneThoughTheReplicaBreaksThen) {
 }
 
 TEST(ModelStreamTest, AStreamBeyondItsTimeEndsWithAnError) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.pieces = {kChunk};
   model.hangs = true;
   mesh.model_spec().mutable_timeout()->set_nanos(200'000'000);
@@ -171,8 +171,8 @@ TEST(ModelStreamTest, AStreamBeyondItsTimeEndsWithAnError) {
 }
 
 TEST(ModelStreamTest, APlainAnswerThatBreaksIsCutOff) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.content_type = "application/json";
   model.pieces = {R"({"choices":)"};
   model.breaks = true;
@@ -181,8 +181,8 @@ TEST(ModelStreamTest, APlainAnswerThatBreaksIsCutOff) {
 }
 
 TEST(ModelStreamTest, AClientThatGoesAwayFreesItsSlot) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.pieces = {kChunk};
   model.hangs = true;
   mesh.RegisterModel({&mesh.AddReplica(model.handler())}, 1);
@@ -197,8 +197,8 @@ TEST(ModelStreamTest, AClientThatGoesAwayFreesItsSlot) {
 }
 
 TEST(ModelStreamTest, UsageIsAskedForAndWhatItAddsIsHidden) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   mesh.model_spec().set_usage(v1::MODEL_USAGE_ALWAYS);
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
   const auto answer = mesh.Post(kChat, kAskStream);
@@ -210,8 +210,8 @@ TEST(ModelStreamTest, UsageIsAskedForAndWhatItAddsIsHidden) {
 }
 
 TEST(ModelStreamTest, UsageThatTheClientAskedForStays) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   mesh.model_spec().set_usage(v1::MODEL_USAGE_ALWAYS);
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
   const std::string body =
@@ -223,8 +223,8 @@ TEST(ModelStreamTest, UsageThatTheClientAskedForStays) {
 }
 
 TEST(ModelStreamTest, UsageIsAskedForInALongBodyAsItPasses) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   mesh.model_spec().set_usage(v1::MODEL_USAGE_ALWAYS);
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
   const std::string begin =
@@ -250,8 +250,8 @@ TEST(ModelStreamTest, UsageIsAskedForInALongBodyAsItPasses) {
 }
 
 TEST(ModelStreamTest, ARefusedRequestIsSplicedAgain) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   mesh.model_spec().set_usage(v1::MODEL_USAGE_ALWAYS);
   std::atomic<int> refusals{0};
   mesh.RegisterModel({&mesh.AddReplica([&](http::Exchange& exchange) -> http::Task<void> {
@@ -264,8 +264,8 @@ TEST(ModelStreamTest, ARefusedRequestIsSplicedAgain) {
 }
 
 TEST(ModelStreamTest, AShutdownEndsAStreamWithAnError) {
-  Mesh mesh;
   Model model;
+  Mesh mesh;
   model.pieces = {kChunk};
   model.hangs = true;
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});

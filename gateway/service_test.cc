@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <thread>
 
 #include "common/rpc/server.h"
@@ -164,14 +165,15 @@ TEST_F(ServiceTest, CancellingTheRpcCancelsTheCallWhereverItIs) {
 }
 
 TEST_F(ServiceTest, ASlowReaderSlowsTheAgent) {
-  std::atomic<int64_t> written{0};
-  mesh_.Register({&mesh_.AddReplica([&](http::Exchange& exchange) -> http::Task<void> {
+  // The replica's, which outlives this function.
+  const auto written = std::make_shared<std::atomic<int64_t>>(0);
+  mesh_.Register({&mesh_.AddReplica([written](http::Exchange& exchange) -> http::Task<void> {
     const std::string piece(64 * 1024, 'x');
     co_await exchange.Start(200, {});
     for (int i = 0; i < 2000; ++i) {  // 125 MiB.
       const bool taken = co_await exchange.Write(piece);
       if (!taken) break;
-      written += static_cast<int64_t>(piece.size());
+      *written += static_cast<int64_t>(piece.size());
     }
     co_await exchange.Finish();
   })});
@@ -181,7 +183,7 @@ TEST_F(ServiceTest, ASlowReaderSlowsTheAgent) {
   int64_t received = 0, furthest_ahead = 0;
   for (int i = 0; i < 300 && reader->Read(&part); ++i) {
     received += static_cast<int64_t>(part.data().size());
-    furthest_ahead = std::max(furthest_ahead, written.load() - received);
+    furthest_ahead = std::max(furthest_ahead, written->load() - received);
   }
   EXPECT_LT(furthest_ahead, 32 << 20);
   context.TryCancel();
