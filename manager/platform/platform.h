@@ -127,7 +127,8 @@ class LogStream {
   // What can be had without waiting, of one replica, at most about `max_bytes`. A batch without
   // lines, notice and `end` means: nothing now.
   virtual absl::StatusOr<LogBatch> Read(size_t max_bytes) = 0;
-  // Calls `ready` once, on a thread of the platform, as soon as Read would give something.
+  // Calls `ready` once, on a thread of the platform, as soon as Read would give something. Not
+  // again before that call has begun.
   virtual void WhenReadable(std::function<void()> ready) = 0;
 };
 

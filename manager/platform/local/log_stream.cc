@@ -20,6 +20,7 @@ LocalLogStream::LocalLogStream(const LogDirectory& directory, v1::ResourceKey ke
       wait_for_(std::move(wait_for)) {}
 
 LocalLogStream::~LocalLogStream() {
+  if (cancel_last_) cancel_last_();
   if (cancel_) cancel_();
 }
 
@@ -89,7 +90,9 @@ bool LocalLogStream::Readable() {
 }
 
 void LocalLogStream::WhenReadable(std::function<void()> ready) {
-  if (cancel_) cancel_();
+  // The last wait is over, though its call may still be on its way out: who ends the stream waits
+  // for that, not the caller, who may hold what the call has just given up.
+  cancel_last_ = std::move(cancel_);
   cancel_ = wait_for_([this] { return Readable(); }, std::move(ready));
 }
 

@@ -87,6 +87,7 @@ class LocalLogStream : public LogStream {
   // The resource does not exist any more.
   bool gone_ ABSL_GUARDED_BY(mutex_) = false;
   Cancel cancel_;
+  Cancel cancel_last_;  // Of the wait before, whose call has begun.
 };
 
 }  // namespace krypton::platform
