@@ -7,6 +7,7 @@
 #include <atomic>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -256,16 +257,17 @@ TEST_F(InformerTest, AListThatHangsEndsWhenAsked) {
 }
 
 TEST_F(InformerTest, AServerThatIsGoneIsNotedAndComesBack) {
-  std::atomic<bool> up = false;
-  Serve([&](const FakeRequest& request, int, int) {
-    if (!up) return Refusal(503, "ServiceUnavailable", "starting");
+  // Shared: the server is asked until the fixture ends.
+  const auto up = std::make_shared<std::atomic<bool>>(false);
+  Serve([up](const FakeRequest& request, int, int) {
+    if (!*up) return Refusal(503, "ServiceUnavailable", "starting");
     return request.is_watch() ? Held({}) : ListReply(10, {ObjectText("a", 1)});
   });
   ASSERT_TRUE(WaitFor([&] { return lists_ >= 3; }));
   EXPECT_FALSE(informer_->HasSynced());
   EXPECT_TRUE(informer_->state().cut_off_since.has_value());
   EXPECT_THAT(informer_->state().last_error, HasSubstr("starting"));
-  up = true;
+  *up = true;
   ASSERT_TRUE(WaitFor([&] { return informer_->HasSynced(); }));
   EXPECT_FALSE(informer_->state().cut_off_since.has_value());
   EXPECT_TRUE(informer_->state().connected);
