@@ -53,9 +53,11 @@ class Handle:
         return http.call(self.mesh.gateway, target=self.path(rest), timeout=120, **options)
 
     def known(self):
-        """Waits until the gateways know the agent (those that answer; each is asked a few times)."""
+        """Waits until each gateway knows the agent."""
+        route = f"/v1/routes/{self.namespace}/{self.name}"
+
         def answered():
-            return all(http.call(f"{pod['status']['podIP']}:8081", target="/v1/routes").text.find(f'"{self.name}"') >= 0
+            return all(http.call(f"{pod['status']['podIP']}:8081", target=route).status == 200
                        for pod in self.mesh.pods("gateway"))
         eventually(answered, 30, f"the gateways know {self.name}")
         return self
