@@ -1,5 +1,5 @@
 // bench-load requests|events|idle|chat --to HOST:PORT [--target T] [--host H] [--connections N]
-//            [--seconds S] [--warmup S] [--rate R] [--pace_us N]
+//            [--seconds S] [--warmup S] [--rate R] [--pace_us N] [--samples FILE]
 #include "bench/load.h"
 
 #include <cstdio>
@@ -47,6 +47,8 @@ int Main(int argc, char** argv) {
       settings.rate = std::atof(value.c_str());
     else if (name == "--pace_us")
       settings.pace_us = std::atoi(value.c_str());
+    else if (name == "--samples")
+      settings.samples = value;
     else
       return Usage();
   }

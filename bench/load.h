@@ -16,6 +16,7 @@ struct LoadSettings {
   double warmup = 0.2;
   double rate = 0;  // Requests a second, at random moments; 0: each connection one after another.
   int pace_us = 10'000;  // Between two tokens of a chat.
+  std::string samples;   // A file for each request's time, in nanoseconds, a line each.
 };
 
 // Requests over connections that are kept. With a rate, a request's time begins at the moment that

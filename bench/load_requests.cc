@@ -59,6 +59,10 @@ class Requests {
     }
   }
 
+  void WriteSamples() const {
+    if (!settings_.samples.empty()) latency_.Write(settings_.samples);
+  }
+
   void Print() {
     std::printf(
         "{\"requests\":%zu,\"errors\":%lld,\"seconds\":%.6f,\"rps\":%.1f,\"latency_us\":%s}\n",
@@ -73,8 +77,8 @@ class Requests {
   void Loop() {
     epoll_event events[512];
     while (busy_ > 0 || NowNs() < end_) {
-      const int count =
-          WaitUntil(epoll_, events, 512, paced() && next_ < end_ ? next_ : end_ + kGrace);
+      const std::int64_t last = busy_ > 0 ? end_ + kGrace : end_;
+      const int count = WaitUntil(epoll_, events, 512, paced() && next_ < end_ ? next_ : last);
       for (int i = 0; i < count; ++i) OnReadable(*static_cast<Connection*>(events[i].data.ptr));
       if (paced()) Dispatch();
       if (busy_ > 0 && NowNs() > end_ + kGrace && end_ > 0) {
@@ -186,6 +190,7 @@ class Requests {
 int RunRequests(const LoadSettings& settings) {
   Requests requests(settings);
   requests.Run();
+  requests.WriteSamples();
   requests.Print();
   return 0;
 }

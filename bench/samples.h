@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <string>
 #include <vector>
+
+#include "bench/net.h"
 
 namespace krypton::bench {
 
@@ -12,6 +15,13 @@ class Samples {
  public:
   void Add(std::int64_t ns) { values_.push_back(ns); }
   std::size_t count() const { return values_.size(); }
+
+  // To a file, a line each: for whoever puts several runs together.
+  void Write(const std::string& path) const {
+    std::ofstream file(path);
+    for (const std::int64_t ns : values_) file << ns << '\n';
+    if (!file.flush()) Fail("cannot write " + path);
+  }
 
   // {"p50":..,"p99":..,"p999":..,"max":..} in microseconds.
   std::string Json() {

@@ -1,11 +1,13 @@
 #include "common/metrics/exposition.h"
 
-#include <libdeflate.h>
+#include <isa-l/igzip_lib.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cstdint>
 #include <cstdlib>
-#include <memory>
+#include <utility>
 #include <vector>
 
 namespace krypton::metrics {
@@ -119,17 +121,44 @@ bool AcceptsGzip(std::string_view accept_encoding) {
   return gzip >= 0 ? gzip > 0 : any > 0;
 }
 
-std::string Gzip(std::string_view content) {
-  constexpr int kFastest = 1;
-  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
-      libdeflate_alloc_compressor(kFastest), &libdeflate_free_compressor);
-  if (compressor == nullptr) return {};
-  const size_t room = libdeflate_gzip_compress_bound(compressor.get(), content.size());
-  // Not a string's: what stays untouched of it costs nothing.
-  const std::unique_ptr<char[]> zipped(new char[room]);
-  const size_t size = libdeflate_gzip_compress(compressor.get(), content.data(), content.size(),
-                                               zipped.get(), room);
-  return {zipped.get(), size};
+struct Gzip::Impl {
+  static constexpr size_t kPiece = 32 << 10;
+
+  isal_zstream stream;
+  std::array<uint8_t, ISAL_DEF_LVL1_DEFAULT> level_buffer;
+  std::array<uint8_t, kPiece> piece;
+  std::string zipped;
+
+  void Deflate(std::string_view text, bool last) {
+    // It only reads, though its pointer is not to const.
+    stream.next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(text.data()));
+    stream.avail_in = static_cast<uint32_t>(text.size());
+    stream.end_of_stream = last ? 1 : 0;
+    do {
+      stream.next_out = piece.data();
+      stream.avail_out = static_cast<uint32_t>(piece.size());
+      // Fails for a wrong level or flush mode alone, and those are set below.
+      isal_deflate(&stream);
+      zipped.append(reinterpret_cast<const char*>(piece.data()), piece.size() - stream.avail_out);
+    } while (stream.avail_out == 0);
+  }
+};
+
+Gzip::Gzip() : impl_(std::make_unique<Impl>()) {
+  isal_deflate_init(&impl_->stream);
+  impl_->stream.level = 1;
+  impl_->stream.level_buf = impl_->level_buffer.data();
+  impl_->stream.level_buf_size = static_cast<uint32_t>(impl_->level_buffer.size());
+  impl_->stream.gzip_flag = IGZIP_GZIP;
+}
+
+Gzip::~Gzip() = default;
+
+void Gzip::Add(std::string_view text) { impl_->Deflate(text, false); }
+
+std::string Gzip::Finish() {
+  impl_->Deflate({}, true);
+  return std::move(impl_->zipped);
 }
 
 }  // namespace krypton::metrics

@@ -93,6 +93,12 @@ Registry::Collected Registry::CollectOthers() const {
 }
 
 std::string Registry::Expose(Format format) const {
+  std::string text;
+  Expose(format, [&text](std::string_view piece) { text += piece; });
+  return text;
+}
+
+void Registry::Expose(Format format, Writer::Sink sink) const {
   Collected collected = CollectOthers();
   std::map<std::string_view, const WritingCollectable*> writing;
   const Writing families = this->writing();
@@ -107,17 +113,14 @@ std::string Registry::Expose(Format format) const {
     }
     for (auto& part : family->Collect()) Merge(collected, std::move(part));
   }
-  const size_t last = last_bytes_.load(std::memory_order_relaxed);
-  Writer writer(format, last + last / 16);
+  Writer writer(format, std::move(sink));
   auto next = writing.begin();
   for (const auto& [name, family] : collected) {
     for (; next != writing.end() && next->first < name; ++next) next->second->Write(writer);
     writer.Family(family);
   }
   for (; next != writing.end(); ++next) next->second->Write(writer);
-  std::string text = writer.Finish();
-  last_bytes_.store(text.size(), std::memory_order_relaxed);
-  return text;
+  writer.Finish();
 }
 
 std::vector<prometheus::MetricFamily> Registry::Collect() const {

@@ -9,7 +9,6 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,7 +38,9 @@ class Registry : public prometheus::Registry {
   void Add(std::shared_ptr<prometheus::Collectable> collectable);
   void AddFamily(std::shared_ptr<WritingCollectable> family);
 
-  // What /metrics shows: all families, ordered by name, each name once.
+  // What /metrics shows: all families, ordered by name, each name once. `sink` gets it in pieces of
+  // about 64 KiB, between which others may run.
+  void Expose(Format format, Writer::Sink sink) const;
   std::string Expose(Format format) const;
   // The same as values, for tests.
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -51,7 +52,6 @@ class Registry : public prometheus::Registry {
   Collected CollectOthers() const;
   Writing writing() const;
 
-  mutable std::atomic<size_t> last_bytes_{0};  // Of an exposition: the next one is about as long.
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
   Writing writing_;

@@ -1,13 +1,16 @@
 // Writes the lines of one scrape, in Prometheus' text format 0.0.4 or in OpenMetrics 1.0 (which
 // alone has exemplars). Of a family: first its header, then its series. Made for tens of thousands
-// of series: what is the same for all series of a family is put together once. One thread.
+// of series: what is the same for all series of a family is put together once. One thread, which
+// gives its core to others now and then: hold no lock that traffic takes.
 #pragma once
 
 #include <prometheus/metric_family.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/metrics/histogram.h"
@@ -23,8 +26,10 @@ std::string LabelText(const Labels& labels);
 
 class Writer {
  public:
-  // `expected`: how long the result will be, if that is known; saves half of the time.
-  explicit Writer(Format format, size_t expected = 0) : format_(format) { out_.reserve(expected); }
+  // Takes the text in pieces of about 64 KiB, in order.
+  using Sink = std::function<void(std::string_view)>;
+
+  Writer(Format format, Sink sink) : format_(format), sink_(std::move(sink)) {}
 
   void Header(std::string_view name, std::string_view help, prometheus::MetricType type);
   void HistogramHeader(std::string_view name, std::string_view help,
@@ -36,7 +41,8 @@ class Writer {
   // A whole family that prometheus-cpp collected.
   void Family(const prometheus::MetricFamily& family);
 
-  std::string Finish();
+  // Passes the rest to the sink.
+  void Finish();
 
  private:
   bool open() const { return format_ == Format::kOpenMetrics; }
@@ -44,9 +50,11 @@ class Writer {
   void Sample(std::string_view name, std::string_view suffix, std::string_view labels,
               double value);
   void AppendExemplar(const Exemplar& exemplar);
+  void Pass();
 
   const Format format_;
-  std::string out_;
+  const Sink sink_;
+  std::string out_;   // Not passed yet.
   std::string name_;  // Of the family.
   // Of the family's histograms: `name_bucket{`, and `le="0.5"} ` for each bucket.
   std::string bucket_begin_;

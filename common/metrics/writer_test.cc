@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
 
 #include "common/metrics/family.h"
 
@@ -18,9 +20,11 @@ prometheus::MetricFamily Counter(double value) {
 }
 
 std::string Serialize(const std::vector<prometheus::MetricFamily>& families, Format format) {
-  Writer writer(format);
+  std::string text;
+  Writer writer(format, [&text](std::string_view piece) { text += piece; });
   for (const auto& family : families) writer.Family(family);
-  return writer.Finish();
+  writer.Finish();
+  return text;
 }
 
 prometheus::MetricFamily HistogramOf(std::vector<double> values) {
@@ -86,11 +90,31 @@ TEST(WriterTest, FamiliesThatWriteThemselvesLookAsThoseCollected) {
     for (const WritingCollectable* family : {static_cast<const WritingCollectable*>(calls.get()),
                                              static_cast<const WritingCollectable*>(depth.get()),
                                              static_cast<const WritingCollectable*>(wait.get())}) {
-      Writer writer(format);
+      std::string text;
+      Writer writer(format, [&text](std::string_view piece) { text += piece; });
       family->Write(writer);
-      EXPECT_EQ(writer.Finish(), Serialize(family->Collect(), format));
+      writer.Finish();
+      EXPECT_EQ(text, Serialize(family->Collect(), format));
     }
   }
+}
+
+TEST(WriterTest, ALongTextComesInPieces) {
+  Registry registry("test");
+  const auto calls = CounterFamily::Make(registry, "krypton_calls_total", "Calls.");
+  for (int i = 0; i < 10'000; ++i) calls->Get({{"agent", std::to_string(i)}});
+  std::string text;
+  size_t longest = 0;
+  registry.Expose(Format::kText, [&](std::string_view piece) {
+    longest = std::max(longest, piece.size());
+    text += piece;
+  });
+  EXPECT_LT(longest, text.size() / 4);
+  const auto family = [](const std::string& all) {
+    const size_t begin = all.find("krypton_calls_total{");
+    return all.substr(begin, all.find("# HELP", begin) - begin);
+  };
+  EXPECT_EQ(family(text), family(registry.Expose(Format::kText)));
 }
 
 TEST(WriterTest, OnlyOpenMetricsHasExemplars) {

@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kQuickPaths = {"/metrics", "/healthz", "/readyz",
                                                          "/version"};
-// Smaller answers gain nothing from gzip.
-constexpr size_t kGzipFromBytes = 1024;
 
 bool IsQuickPath(std::string_view path) {
   for (const std::string_view quick : kQuickPaths) {
@@ -177,13 +175,13 @@ transcode::Response Routes::Metrics(const transcode::Request& request) const {
   transcode::Response response;
   response.headers.push_back({"Content-Type", std::string(metrics::ContentType(format))});
   response.headers.push_back({"Vary", "Accept, Accept-Encoding"});
-  response.body = registry_->Expose(format);
-  if (response.body.size() >= kGzipFromBytes &&
-      metrics::AcceptsGzip(HeaderOf(request, "accept-encoding"))) {
-    if (std::string gzipped = metrics::Gzip(response.body); !gzipped.empty()) {
-      response.body = std::move(gzipped);
-      response.headers.push_back({"Content-Encoding", "gzip"});
-    }
+  if (metrics::AcceptsGzip(HeaderOf(request, "accept-encoding"))) {
+    metrics::Gzip gzip;
+    registry_->Expose(format, [&gzip](std::string_view piece) { gzip.Add(piece); });
+    response.body = gzip.Finish();
+    response.headers.push_back({"Content-Encoding", "gzip"});
+  } else {
+    response.body = registry_->Expose(format);
   }
   return response;
 }

@@ -23,8 +23,8 @@ grpc::ChannelArguments Arguments() {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
   // Despite its name this is how long one attempt to connect may take. A pod that is gone answers
-  // nothing, and a connection that a Service has sent its way is not sent another: only a new attempt
-  // is. TCP repeats what was lost once in that time, after 1 s.
+  // nothing, and a connection that a Service has sent its way is not sent another: only a new
+  // attempt is. TCP repeats what was lost once in that time, after 1 s.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2'000);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
