@@ -70,13 +70,14 @@ def test_a_scrape_of_2000_agents_takes_less_than_50_ms(mesh, component):
 
 
 def calls(mesh, file, while_it_runs=lambda: None):
-    """What each call took, in ns: TURN seconds of them from a program of its own, at half of what two cores can."""
+    """What each call took, in ns: TURN seconds of them, RATE a second at random moments, from a program of its own."""
     process = subprocess.Popen([
         LOAD, "requests", "--to", mesh.http, "--target", http.path("default", "busy", "/json"), "--connections", "16",
         "--rate", str(RATE), "--seconds", str(TURN), "--samples", file], stdout=subprocess.PIPE)
     try:
-        time.sleep(TURN / 2)  # It is under way by then; which moment of it does not matter.
+        time.sleep(TURN / 2)  # To the middle of it; any moment of it would do.
         while_it_runs()
+        assert process.poll() is None, "the calls ended before the scrape did"
         said = json.loads(process.communicate(timeout=60 * SLOW)[0])
     finally:
         process.kill()
