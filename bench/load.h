@@ -16,7 +16,8 @@ struct LoadSettings {
   double warmup = 0.2;
   double rate = 0;  // Requests a second, at random moments; 0: each connection one after another.
   int pace_us = 10'000;  // Between two tokens of a chat.
-  std::string samples;   // A file for each request's time, in nanoseconds, a line each.
+  // A file of requests, a line each: when it began by the monotonic clock and what it took, in ns.
+  std::string samples;
 };
 
 // Requests over connections that are kept. With a rate, a request's time begins at the moment that

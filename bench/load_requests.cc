@@ -5,9 +5,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <deque>
+#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench/load.h"
@@ -59,8 +61,12 @@ class Requests {
     }
   }
 
+  // To a file, a line each: for whoever puts them beside what else happened then.
   void WriteSamples() const {
-    if (!settings_.samples.empty()) latency_.Write(settings_.samples);
+    if (settings_.samples.empty()) return;
+    std::ofstream file(settings_.samples);
+    for (const auto& [began, took] : answered_) file << began << ' ' << took << '\n';
+    if (!file.flush()) Fail("cannot write " + settings_.samples);
   }
 
   void Print() {
@@ -147,10 +153,14 @@ class Requests {
   void Finish(Connection& connection, bool good) {
     const std::int64_t now = NowNs();
     if (now >= measure_from_ && now < end_) {
-      if (good)
+      if (good) {
         latency_.Add(now - connection.began);
-      else
+        if (!settings_.samples.empty()) {
+          answered_.emplace_back(connection.began, now - connection.began);
+        }
+      } else {
         ++errors_;
+      }
     }
     connection.busy = false;
     --busy_;
@@ -183,6 +193,7 @@ class Requests {
   std::int64_t busy_ = 0;
   std::int64_t errors_ = 0;
   Samples latency_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> answered_;  // When it began, what it took.
 };
 
 }  // namespace

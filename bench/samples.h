@@ -3,11 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <vector>
-
-#include "bench/net.h"
 
 namespace krypton::bench {
 
@@ -15,13 +12,6 @@ class Samples {
  public:
   void Add(std::int64_t ns) { values_.push_back(ns); }
   std::size_t count() const { return values_.size(); }
-
-  // To a file, a line each: for whoever puts several runs together.
-  void Write(const std::string& path) const {
-    std::ofstream file(path);
-    for (const std::int64_t ns : values_) file << ns << '\n';
-    if (!file.flush()) Fail("cannot write " + path);
-  }
 
   // {"p50":..,"p99":..,"p999":..,"max":..} in microseconds.
   std::string Json() {

@@ -21,6 +21,7 @@ Ticket::~Ticket() {
 Dispatcher::Dispatcher(v1::ResourceKey key, Settings settings,
                        std::shared_ptr<ResourceMetrics> metrics, LoadListener on_load)
     : key_(std::move(key)),
+      label_text_(metrics::LabelText({{"agent", key_.name()}, {"namespace", key_.namespace_()}})),
       settings_(settings),
       metrics_(std::move(metrics)),
       on_load_(std::move(on_load)),

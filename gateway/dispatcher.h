@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -115,6 +116,8 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
              LoadListener on_load);
 
   const v1::ResourceKey& key() const { return key_; }
+  // Of its series, as metrics::Writer takes them.
+  const std::string& label_text() const { return label_text_; }
   ResourceMetrics& metrics() const { return *metrics_; }
   const std::shared_ptr<ResourceMetrics>& shared_metrics() const { return metrics_; }
   AgentCards& cards() { return cards_; }
@@ -199,6 +202,7 @@ class Dispatcher : public std::enable_shared_from_this<Dispatcher> {
   void NoteLoad(bool urgent);
 
   const v1::ResourceKey key_;
+  const std::string label_text_;
   const Settings settings_;
   const std::shared_ptr<ResourceMetrics> metrics_;
   const LoadListener on_load_;

@@ -46,10 +46,13 @@ void RouteTable::Put(const registry::EntryPtr& entry, const resource::Resource& 
   const auto gone = dispatcher->Update(
       *entry, PolicyOf(resource, settings_.default_startup_timeout), http::Clock::now());
   for (const http::Endpoint& endpoint : gone) forget_(endpoint);
-  if (key.kind() == v1::RESOURCE_KIND_MODEL) return models_.Put(entry, std::move(dispatcher));
-  if (!is_new) return;
-  std::lock_guard lock(mutex_);
-  agents_.emplace(resource::ToString(key), std::move(dispatcher));
+  if (key.kind() == v1::RESOURCE_KIND_MODEL) {
+    models_.Put(entry, std::move(dispatcher));
+  } else if (is_new) {
+    std::lock_guard lock(mutex_);
+    agents_.emplace(resource::ToString(key), std::move(dispatcher));
+  }
+  if (is_new) ForgetList();
 }
 
 DispatcherPtr RouteTable::Known(const v1::ResourceKey& key) const {
@@ -63,6 +66,7 @@ void RouteTable::Remove(const v1::ResourceKey& key) {
   const DispatcherPtr dispatcher = Take(key);
   if (dispatcher == nullptr) return;
   for (const http::Endpoint& endpoint : dispatcher->Close()) forget_(endpoint);
+  ForgetList();
   dispatcher->metrics().Retire();
   log::Info("removed", {{std::string(resource::KindWord(key.kind())), resource::ToString(key)}});
 }
@@ -83,17 +87,29 @@ DispatcherPtr RouteTable::FindAgent(std::string_view key) const {
   return found == agents_.end() ? nullptr : found->second;
 }
 
-std::vector<DispatcherPtr> RouteTable::Dispatchers() const {
-  std::vector<DispatcherPtr> all;
-  for (const ModelRoutePtr& model : models_.List()) all.push_back(model->dispatcher);
+void RouteTable::ForgetList() {
+  std::lock_guard lock(mutex_);
+  list_ = nullptr;
+  ++comings_and_goings_;
+}
+
+auto RouteTable::List() const -> std::shared_ptr<const Dispatchers> {
+  auto all = std::make_shared<Dispatchers>();
+  uint64_t at = 0;
   {
     std::shared_lock lock(mutex_);
-    all.reserve(all.size() + agents_.size());
-    for (const auto& [name, dispatcher] : agents_) all.push_back(dispatcher);
+    if (list_ != nullptr) return list_;
+    at = comings_and_goings_;
+    all->reserve(agents_.size());
+    for (const auto& [name, dispatcher] : agents_) all->push_back(dispatcher);
   }
-  std::ranges::sort(all, [](const DispatcherPtr& a, const DispatcherPtr& b) {
+  for (const ModelRoutePtr& model : models_.List()) all->push_back(model->dispatcher);
+  // Without the lock, which each call takes.
+  std::ranges::sort(*all, [](const DispatcherPtr& a, const DispatcherPtr& b) {
     return resource::KeyLess()(a->key(), b->key());
   });
+  std::lock_guard lock(mutex_);
+  if (at == comings_and_goings_) list_ = all;
   return all;
 }
 

@@ -38,8 +38,10 @@ class RouteTable {
   // `namespace/name`. Null: no such agent.
   DispatcherPtr FindAgent(std::string_view key) const;
   const ModelTable& models() const { return models_; }
-  // Of all agents, then of all models; ordered by namespace and name.
-  std::vector<DispatcherPtr> Dispatchers() const;
+  using Dispatchers = std::vector<DispatcherPtr>;
+  // Of all agents, then of all models; ordered by namespace and name. Never null; made anew only
+  // after one has come or gone.
+  std::shared_ptr<const Dispatchers> List() const;
   uint64_t registry_version() const;
   // A snapshot was applied.
   bool synced() const { return synced_.load(std::memory_order_acquire); }
@@ -49,6 +51,7 @@ class RouteTable {
   DispatcherPtr Known(const v1::ResourceKey& key) const;
   // Takes it out of its table; null when it was not there.
   DispatcherPtr Take(const v1::ResourceKey& key);
+  void ForgetList();
   void Remove(const v1::ResourceKey& key);
 
   const Settings settings_;
@@ -61,6 +64,9 @@ class RouteTable {
   mutable std::shared_mutex mutex_;
   ByName<DispatcherPtr> agents_ ABSL_GUARDED_BY(mutex_);
   uint64_t registry_version_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Null after a dispatcher has come or gone, which `comings_and_goings_` counts.
+  mutable std::shared_ptr<const Dispatchers> list_ ABSL_GUARDED_BY(mutex_);
+  uint64_t comings_and_goings_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace krypton::gateway

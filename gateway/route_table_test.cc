@@ -50,7 +50,8 @@ class RouteTableTest : public testing::Test {
   }
   std::vector<std::string> AgentNames() {
     std::vector<std::string> names;
-    for (const DispatcherPtr& agent : routes_.Dispatchers()) {
+    const auto all = routes_.List();
+    for (const DispatcherPtr& agent : *all) {
       if (agent->key().kind() == v1::RESOURCE_KIND_AGENT) names.push_back(agent->key().name());
     }
     return names;
@@ -96,12 +97,24 @@ TEST_F(RouteTableTest, ModelsHaveDispatchersToo) {
   const ModelRoutePtr model = routes_.models().Find("llama");
   ASSERT_NE(model, nullptr);
   EXPECT_EQ(routes_.FindAgent("default/llama"), nullptr);
-  EXPECT_THAT(routes_.Dispatchers(), SizeIs(2));
+  EXPECT_THAT(*routes_.List(), SizeIs(2));
   Apply({ModelEntry("default", "llama", 100)});
   EXPECT_EQ(routes_.models().Find("llama")->dispatcher, model->dispatcher);
   Apply({}, {resource::ModelKey("default", "llama")});
   EXPECT_EQ(routes_.models().Find("llama"), nullptr);
-  EXPECT_THAT(routes_.Dispatchers(), SizeIs(1));
+  EXPECT_THAT(*routes_.List(), SizeIs(1));
+}
+
+TEST_F(RouteTableTest, TheListIsMadeAnewOnlyAfterOneCameOrWent) {
+  Apply({AgentEntry("a", "127.0.0.1:4000"), ModelEntry("default", "llama", 100)});
+  const auto before = routes_.List();
+  Apply({AgentEntry("a", "127.0.0.1:4001"), ModelEntry("default", "llama", 100)});
+  EXPECT_EQ(routes_.List(), before);
+  Apply({AgentEntry("b")});
+  EXPECT_THAT(*routes_.List(), SizeIs(3));
+  Apply({}, {resource::AgentKey("default", "a")});
+  EXPECT_THAT(*routes_.List(), SizeIs(2));
+  EXPECT_THAT(*before, SizeIs(2));  // Whoever reads it goes on undisturbed.
 }
 
 TEST_F(RouteTableTest, OfAnAgentAndAModelWithOneNameOnlyTheOneThatRunsIsThere) {

@@ -137,7 +137,7 @@ absl::Status Server::Impl::FollowRegistry() {
   registry = std::make_unique<registry::Client>(
       *std::move(channel), registry::Settings{.client = absl::StrCat("gateway ", instance)},
       [this](const registry::Change& change) { routes.Apply(change); });
-  metrics_registry->Add(std::make_shared<StateMetrics>(routes, *registry));
+  AddStateMetrics(*metrics_registry, routes, *registry);
   registry->Start();
   return absl::OkStatus();
 }
@@ -227,7 +227,8 @@ absl::Status Server::Impl::SayReady() {
 void Server::Impl::AwaitCalls(TimePoint deadline) const {
   const auto streams = [this] {
     int64_t open = 0;
-    for (const DispatcherPtr& agent : routes.Dispatchers()) open += agent->totals().streams;
+    const auto agents = routes.List();
+    for (const DispatcherPtr& agent : *agents) open += agent->totals().streams;
     return open;
   };
   while (traffic->requests_in_flight() > streams() && http::Clock::now() < deadline) {

@@ -27,7 +27,7 @@ absl::Status ListRoutes(const RouteTable& routes, const v1::ListRoutesRequest& r
   const int page = std::max(request.page(), 1);
   const int page_size =
       request.page_size() == 0 ? kDefaultPageSize : std::min(request.page_size(), kMaxPageSize);
-  std::vector<DispatcherPtr> agents = routes.Dispatchers();
+  std::vector<DispatcherPtr> agents = *routes.List();
   std::erase_if(agents, [&](const DispatcherPtr& agent) {
     return !request.namespace_().empty() && agent->key().namespace_() != request.namespace_();
   });

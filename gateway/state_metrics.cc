@@ -1,67 +1,101 @@
 #include "gateway/state_metrics.h"
 
+#include <prometheus/collectable.h>
+
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace krypton::gateway {
 namespace {
 
-prometheus::MetricFamily GaugeFamily(std::string name, std::string help) {
-  prometheus::MetricFamily family;
-  family.name = std::move(name);
-  family.help = std::move(help);
-  family.type = prometheus::MetricType::Gauge;
-  return family;
+prometheus::MetricFamily Gauge(std::string name, std::string help) {
+  return {std::move(name), std::move(help), prometheus::MetricType::Gauge, {}};
 }
 
-void AddValue(prometheus::MetricFamily& family, double value,
-              std::vector<prometheus::ClientMetric::Label> labels = {}) {
+void AddValue(prometheus::MetricFamily& family, double value) {
   prometheus::ClientMetric metric;
-  metric.label = std::move(labels);
   metric.gauge.value = value;
   family.metric.push_back(std::move(metric));
 }
 
+// One of Dispatcher::Totals of each agent. Written agent by agent: to collect thousands of them
+// first is a stretch of milliseconds, in which traffic waits for the core.
+class AgentGauge : public metrics::WritingCollectable {
+ public:
+  AgentGauge(const RouteTable& routes, std::string name, std::string help,
+             int Dispatcher::Totals::*member)
+      : routes_(routes), name_(std::move(name)), help_(std::move(help)), member_(member) {}
+
+  const std::string& name() const override { return name_; }
+
+  void Write(metrics::Writer& writer) const override {
+    writer.Header(name_, help_, prometheus::MetricType::Gauge);
+    const auto agents = routes_.List();
+    for (const DispatcherPtr& agent : *agents) {
+      writer.Value(agent->label_text(), agent->totals().*member_);
+    }
+  }
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    prometheus::MetricFamily family = Gauge(name_, help_);
+    const auto agents = routes_.List();
+    for (const DispatcherPtr& agent : *agents) {
+      AddValue(family, agent->totals().*member_);
+      family.metric.back().label = {{"agent", agent->key().name()},
+                                    {"namespace", agent->key().namespace_()}};
+    }
+    return {std::move(family)};
+  }
+
+ private:
+  const RouteTable& routes_;
+  const std::string name_;
+  const std::string help_;
+  int Dispatcher::Totals::*const member_;
+};
+
+class RegistryGauges : public prometheus::Collectable {
+ public:
+  explicit RegistryGauges(const registry::Client& client) : client_(client) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    const registry::State state = client_.state();
+    auto connected =
+        Gauge("krypton_registry_connected", "1 while the registry stream from the manager is up.");
+    AddValue(connected, state.connected ? 1 : 0);
+    auto version = Gauge("krypton_registry_version", "The registry's version applied last.");
+    AddValue(version, static_cast<double>(state.version));
+    auto lag = Gauge("krypton_registry_lag_seconds",
+                     "For how long the registry may have changed unseen; 0 while connected.");
+    const std::chrono::duration<double> stale =
+        state.stale_since ? std::chrono::steady_clock::now() - *state.stale_since
+                          : std::chrono::steady_clock::duration(0);
+    AddValue(lag, stale.count());
+    std::vector<prometheus::MetricFamily> families;
+    for (auto* family : {&connected, &version, &lag}) families.push_back(std::move(*family));
+    return families;
+  }
+
+ private:
+  const registry::Client& client_;
+};
+
 }  // namespace
 
-std::vector<prometheus::MetricFamily> StateMetrics::Collect() const {
-  std::vector<prometheus::MetricFamily> families;
-  CollectAgents(families);
-  CollectRegistry(families);
-  return families;
-}
-
-void StateMetrics::CollectAgents(std::vector<prometheus::MetricFamily>& families) const {
-  auto depth = GaugeFamily("krypton_buffer_depth", "Calls that wait for a replica now.");
-  auto in_flight =
-      GaugeFamily("krypton_gateway_inflight", "Calls of this gateway at replicas now.");
-  auto streams = GaugeFamily("krypton_gateway_streams", "Streams open through this gateway now.");
-  for (const DispatcherPtr& agent : routes_.Dispatchers()) {
-    const std::vector<prometheus::ClientMetric::Label> labels = {
-        {"agent", agent->key().name()}, {"namespace", agent->key().namespace_()}};
-    const Dispatcher::Totals totals = agent->totals();
-    AddValue(depth, totals.waiting, labels);
-    AddValue(in_flight, totals.in_flight, labels);
-    AddValue(streams, totals.streams, labels);
-  }
-  for (auto* family : {&depth, &in_flight, &streams}) families.push_back(std::move(*family));
-}
-
-void StateMetrics::CollectRegistry(std::vector<prometheus::MetricFamily>& families) const {
-  const registry::State state = registry_.state();
-  auto connected = GaugeFamily("krypton_registry_connected",
-                               "1 while the registry stream from the manager is up.");
-  AddValue(connected, state.connected ? 1 : 0);
-  auto version = GaugeFamily("krypton_registry_version", "The registry's version applied last.");
-  AddValue(version, static_cast<double>(state.version));
-  auto lag = GaugeFamily("krypton_registry_lag_seconds",
-                         "For how long the registry may have changed unseen; 0 while connected.");
-  const std::chrono::duration<double> stale =
-      state.stale_since ? std::chrono::steady_clock::now() - *state.stale_since
-                        : std::chrono::steady_clock::duration(0);
-  AddValue(lag, stale.count());
-  for (auto* family : {&connected, &version, &lag}) families.push_back(std::move(*family));
+void AddStateMetrics(metrics::Registry& registry, const RouteTable& routes,
+                     const registry::Client& client) {
+  const auto add = [&](const char* name, const char* help, int Dispatcher::Totals::*member) {
+    registry.AddFamily(std::make_shared<AgentGauge>(routes, name, help, member));
+  };
+  add("krypton_buffer_depth", "Calls that wait for a replica now.", &Dispatcher::Totals::waiting);
+  add("krypton_gateway_inflight", "Calls of this gateway at replicas now.",
+      &Dispatcher::Totals::in_flight);
+  add("krypton_gateway_streams", "Streams open through this gateway now.",
+      &Dispatcher::Totals::streams);
+  registry.Add(std::make_shared<RegistryGauges>(client));
 }
 
 }  // namespace krypton::gateway

@@ -1,30 +1,15 @@
 // Gauges that are read when somebody scrapes: what waits and runs per agent, and how the gateway
-// stands with the manager. Any thread.
+// stands with the manager.
 #pragma once
 
-#include <prometheus/collectable.h>
-
-#include <vector>
-
+#include "common/metrics/registry.h"
 #include "common/registry/client.h"
 #include "gateway/route_table.h"
 
 namespace krypton::gateway {
 
-class StateMetrics : public prometheus::Collectable {
- public:
-  // Both must outlive the collection.
-  StateMetrics(const RouteTable& routes, const registry::Client& registry)
-      : routes_(routes), registry_(registry) {}
-
-  std::vector<prometheus::MetricFamily> Collect() const override;
-
- private:
-  void CollectAgents(std::vector<prometheus::MetricFamily>& families) const;
-  void CollectRegistry(std::vector<prometheus::MetricFamily>& families) const;
-
-  const RouteTable& routes_;
-  const registry::Client& registry_;
-};
+// `routes` and `client` must outlive the last scrape.
+void AddStateMetrics(metrics::Registry& registry, const RouteTable& routes,
+                     const registry::Client& client);
 
 }  // namespace krypton::gateway

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "common/config/version.h"
@@ -88,6 +89,7 @@ Registry::Collected Registry::CollectOthers() const {
   for (auto& family : prometheus::Registry::Collect()) Merge(collected, std::move(family));
   for (const auto& collectable : collectables) {
     for (auto& family : collectable->Collect()) Merge(collected, std::move(family));
+    std::this_thread::yield();  // As Writer does.
   }
   return collected;
 }

@@ -39,7 +39,7 @@ class Registry : public prometheus::Registry {
   void AddFamily(std::shared_ptr<WritingCollectable> family);
 
   // What /metrics shows: all families, ordered by name, each name once. `sink` gets it in pieces of
-  // about 64 KiB, between which others may run.
+  // about 16 KiB, between which others may run.
   void Expose(Format format, Writer::Sink sink) const;
   std::string Expose(Format format) const;
   // The same as values, for tests.

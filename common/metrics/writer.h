@@ -26,7 +26,7 @@ std::string LabelText(const Labels& labels);
 
 class Writer {
  public:
-  // Takes the text in pieces of about 64 KiB, in order.
+  // Takes the text in pieces of about 16 KiB, in order.
   using Sink = std::function<void(std::string_view)>;
 
   Writer(Format format, Sink sink) : format_(format), sink_(std::move(sink)) {}
