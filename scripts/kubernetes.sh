@@ -32,5 +32,10 @@ test_in_cluster() {
   KRYPTON_TEST_PYTHON=$(test_python)
   KRYPTON_TEST_PYTHON_MODELS=$(models_python)
   KRYPTON_GOOGLEAPIS_DIR=$(googleapis)
+  # Before the cluster's network is entered, from which no package source is reached.
+  if [[ $1 == */monitoring/* ]]; then
+    export KRYPTON_TEST_MONITORING
+    KRYPTON_TEST_MONITORING=$("$root/integration/kubernetes/monitoring/build.sh")
+  fi
   "$root/integration/kubernetes/cluster" run "$root/$1" "${@:2}"
 }
