@@ -45,9 +45,15 @@ add_library(krypton_warnings INTERFACE)
 target_compile_options(krypton_warnings INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized -Wno-mismatched-new-delete
-    -Wno-missing-field-initializers
-    # In <string>, which g++ 12 takes for our own source once it is precompiled (GCC bug 105329 and its like).
+    -Wno-missing-field-initializers>)
+
+# For what is compiled with precompiled headers, after krypton_warnings: g++ 12 takes <string> for our own source there
+# and warns of what it believes to see in it (as in GCC bug 105329).
+add_library(krypton_precompiled_warnings INTERFACE)
+if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+  target_compile_options(krypton_precompiled_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:
     -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread>)
+endif()
 if(KRYPTON_SANITIZER MATCHES thread)
   # Debian's protobuf and Abseil are compiled without it; where their headers see it, they lay out their
   # classes otherwise than the libraries do (MapFieldBase, Mutex).

@@ -9,6 +9,7 @@ if(KRYPTON_FUZZ)
     message(FATAL_ERROR "KRYPTON_FUZZ needs clang: use the preset `fuzz`, or ./dev fuzz")
   endif()
   add_compile_options(-fsanitize=fuzzer-no-link)
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)  # Those were made without that option.
 endif()
 
 function(krypton_fuzz name)

@@ -19,8 +19,8 @@ elseif(KRYPTON_SANITIZER MATCHES undefined AND CMAKE_CXX_COMPILER_ID STREQUAL GN
 endif()
 
 # What most sources read is compiled once: `krypton_precompiled` for libraries, `krypton_precompiled_test` for
-# tests (which are position-independent in another way). A source still includes what it uses: the fuzz preset and
-# -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON compile without.
+# tests (which are position-independent in another way). A source still includes what it uses: the fuzz preset,
+# ./dev lint and -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON compile without.
 set(precompiled <algorithm> <chrono> <condition_variable> <functional> <map> <memory> <mutex> <optional> <set> <string>
   <string_view> <thread> <utility> <vector> <absl/container/flat_hash_map.h> <absl/status/statusor.h>
   <absl/strings/str_cat.h> <google/protobuf/message.h> <grpcpp/grpcpp.h>)
@@ -30,15 +30,16 @@ add_executable(krypton_precompiled_test ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc
 target_precompile_headers(krypton_precompiled_test PRIVATE ${precompiled} <fstream> <gmock/gmock.h> <gtest/gtest.h>)
 foreach(target krypton_precompiled krypton_precompiled_test)
   target_link_libraries(${target} PRIVATE absl::flat_hash_map absl::statusor absl::strings gRPC::grpc++
-    protobuf::libprotobuf krypton_warnings)
+    protobuf::libprotobuf krypton_warnings krypton_precompiled_warnings)
 endforeach()
 target_link_libraries(krypton_precompiled_test PRIVATE GTest::gmock)
+set_target_properties(krypton_precompiled_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
 function(krypton_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE krypton_warnings)
+  target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE krypton_warnings krypton_precompiled_warnings)
   target_precompile_headers(${name} REUSE_FROM krypton_precompiled)
   if(arg_TESTS)
     krypton_test(${name}_test SOURCES ${arg_TESTS} DEPS ${name} ${arg_TEST_DEPS})
@@ -57,7 +58,8 @@ function(krypton_test name)
   cmake_parse_arguments(arg "WAITS" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings krypton_executable GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings krypton_precompiled_warnings
+    krypton_executable GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM krypton_precompiled_test)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   # gtest_discover_tests splits lists in its properties, so ENVIRONMENT could hold one variable only;

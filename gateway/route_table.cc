@@ -88,8 +88,9 @@ DispatcherPtr RouteTable::FindAgent(std::string_view key) const {
 }
 
 void RouteTable::ForgetList() {
+  std::shared_ptr<const Dispatchers> old;  // Goes without the lock, which each call takes.
   std::lock_guard lock(mutex_);
-  list_ = nullptr;
+  old.swap(list_);
   ++comings_and_goings_;
 }
 

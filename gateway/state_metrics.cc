@@ -21,8 +21,8 @@ void AddValue(prometheus::MetricFamily& family, double value) {
   family.metric.push_back(std::move(metric));
 }
 
-// One of Dispatcher::Totals of each agent. Written agent by agent: to collect thousands of them
-// first is a stretch of milliseconds, in which traffic waits for the core.
+// One of Dispatcher::Totals of each agent and model. Written one by one: to collect thousands of
+// them first is a stretch of milliseconds, in which traffic waits for the core.
 class AgentGauge : public metrics::WritingCollectable {
  public:
   AgentGauge(const RouteTable& routes, std::string name, std::string help,

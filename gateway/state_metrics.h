@@ -8,7 +8,7 @@
 
 namespace krypton::gateway {
 
-// `routes` and `client` must outlive the last scrape.
+// `routes` and `client` must outlive the last scrape, which any thread may make. Once a registry.
 void AddStateMetrics(metrics::Registry& registry, const RouteTable& routes,
                      const registry::Client& client);
 

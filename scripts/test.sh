@@ -26,10 +26,10 @@ prepare_tests() {
 build_for_tests() {
   local ahead
   set -m  # A process group of its own, which can be ended whole.
-  (exec >/dev/null 2>&1; renice -n 19 "$BASHPID"; prepare_tests) &
+  (exec </dev/null >/dev/null 2>&1; renice -n 19 "$BASHPID"; prepare_tests) &
   ahead=$!
   set +m
-  trap "kill -- -$ahead 2>/dev/null || true" EXIT
+  trap "kill -- -$ahead 2>/dev/null; rm -rf '$cache'/go-bin/.build-*" EXIT
   build "$1"
   ! kill -0 "$ahead" 2>/dev/null || say "Waiting for the tests' tools, which are fetched and built beside (once)"
   wait "$ahead" || true

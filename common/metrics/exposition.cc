@@ -123,11 +123,11 @@ bool AcceptsGzip(std::string_view accept_encoding) {
 
 struct Gzip::Impl {
   static constexpr size_t kPiece = 32 << 10;
-  // As much text as this holds makes a block, at whose end there is work for all of it.
-  static constexpr size_t kBlock = ISAL_DEF_LVL1_SMALL;
+  // With room for 16 Ki tokens: when that is full a block ends, which is work done in one go.
+  static constexpr size_t kLevelBuffer = ISAL_DEF_LVL1_SMALL;
 
   isal_zstream stream;
-  std::array<uint8_t, kBlock> level_buffer;
+  std::array<uint8_t, kLevelBuffer> level_buffer;
   std::array<uint8_t, kPiece> piece;
   std::string zipped;
 
