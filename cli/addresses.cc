@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "common/config/flags.h"
+#include "common/config/fnv.h"
 
 namespace krypton::cli {
 namespace {
@@ -75,11 +76,8 @@ std::string StateFolderOf(const std::string& manifests) {
   for (const char c : manifests.substr(manifests.rfind('/') + 1).substr(0, kMaxName)) {
     name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '-';
   }
-  // FNV-1a: the same in every build.
-  uint32_t hash = 2166136261U;
-  for (const char c : manifests) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
   char digits[16];
-  snprintf(digits, sizeof digits, "-%08x", hash);
+  snprintf(digits, sizeof digits, "-%08x", config::Fnv1a<uint32_t>(manifests));
   return RunFolder() + "/" + name + digits;
 }
 

@@ -3,8 +3,9 @@
 #include <httplib.h>
 
 #include <boost/json.hpp>
-#include <cctype>
 #include <string_view>
+
+#include "common/config/percent.h"
 
 namespace krypton::cli {
 
@@ -60,24 +61,12 @@ std::string Ids(const std::string& body) {
   return ids;
 }
 
-// What a person typed, as a part of a path.
-std::string Escaped(std::string_view text) {
-  constexpr std::string_view kPlain = "-._~/";
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string escaped;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte < 0x80 && std::isalnum(byte) != 0) || kPlain.find(c) != kPlain.npos;
-    escaped += plain ? std::string(1, c) : std::string{'%', kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return escaped;
-}
-
 }  // namespace
 
 absl::Status FindModel(const GatewayCall& call) {
   const auto client = NewGatewayClient(call);
-  const httplib::Result model = client->Get(("/v1/models/" + Escaped(call.target)).c_str());
+  const httplib::Result model =
+      client->Get(("/v1/models/" + config::EncodePercent(call.target, "/")).c_str());
   if (!model) return BrokenCall(call, model.error());
   if (model->get_header_value("krypton-error") != "model_not_found") return absl::OkStatus();
   const httplib::Result list = client->Get("/v1/models");

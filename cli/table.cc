@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/config/utf8.h"
+
 namespace krypton::cli {
 namespace {
 
@@ -16,19 +18,9 @@ std::string Two(int64_t first, const char* unit, int64_t second, const char* sma
   return text;
 }
 
-// Where the character number `count` of `text` begins, or its end.
-size_t OffsetOf(std::string_view text, size_t count) {
-  size_t at = 0;
-  while (at < text.size()) {
-    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80 && count-- == 0) break;
-    ++at;
-  }
-  return at;
-}
-
 // Takes a line of at most `width` characters from the beginning of `text`.
 std::string TakeLine(std::string_view& text, size_t width) {
-  size_t end = OffsetOf(text, width);
+  size_t end = config::OffsetOfCharacter(text, width);
   if (end < text.size()) {
     const size_t blank = text.substr(0, end + 1).rfind(' ');
     if (blank != text.npos && blank > end / 2) end = blank;
@@ -52,9 +44,10 @@ std::vector<std::string> Wrap(const std::string& text, size_t width, size_t max_
     const bool is_last = lines.size() + 1 == max_lines;
     std::string line(lines.empty() || narrow == width ? "" : kIndent);
     const size_t room = lines.empty() ? width : narrow;
-    if (is_last && Width(std::string(rest)) > room && room > kLeftOut.size()) {
+    if (is_last && config::CountCharacters(rest) > room && room > kLeftOut.size()) {
       line += kLeftOut;
-      rest.remove_prefix(OffsetOf(rest, Width(std::string(rest)) - (room - kLeftOut.size())));
+      rest.remove_prefix(config::OffsetOfCharacter(
+          rest, config::CountCharacters(rest) - (room - kLeftOut.size())));
     }
     line += TakeLine(rest, is_last ? rest.size() : room);
     lines.push_back(std::move(line));
@@ -82,14 +75,16 @@ std::string Table::Line(const std::vector<std::string>& row) {
 
 void Table::Widen(const std::vector<std::string>& row) {
   widths_.resize(std::max(widths_.size(), row.size()));
-  for (size_t i = 0; i < row.size(); ++i) widths_[i] = std::max(widths_[i], Width(row[i]));
+  for (size_t i = 0; i < row.size(); ++i) {
+    widths_[i] = std::max(widths_[i], config::CountCharacters(row[i]));
+  }
 }
 
 std::string Table::Format(const std::vector<std::string>& row) const {
   std::string line;
   for (size_t i = 0; i < row.size(); ++i) {
     line += row[i];
-    if (i + 1 < row.size()) line.append(widths_[i] - Width(row[i]) + kGap, ' ');
+    if (i + 1 < row.size()) line.append(widths_[i] - config::CountCharacters(row[i]) + kGap, ' ');
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
@@ -115,12 +110,6 @@ std::string AgeSince(const google::protobuf::Timestamp& begin,
   if (begin.seconds() == 0 && begin.nanos() == 0) return "<unknown>";
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch());
   return Age(seconds - std::chrono::seconds(begin.seconds()));
-}
-
-size_t Width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
 }
 
 }  // namespace krypton::cli

@@ -44,7 +44,4 @@ std::string AgeSince(const google::protobuf::Timestamp& begin,
 // stands at the end.
 std::vector<std::string> Wrap(const std::string& text, size_t width, size_t max_lines);
 
-// How many columns of a terminal `text` takes, counting each character (not byte) as one.
-size_t Width(const std::string& text);
-
 }  // namespace krypton::cli

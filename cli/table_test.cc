@@ -3,6 +3,8 @@
 #include <google/protobuf/timestamp.pb.h>
 #include <gtest/gtest.h>
 
+#include "common/config/utf8.h"
+
 namespace krypton::cli {
 namespace {
 
@@ -59,7 +61,7 @@ TEST(WrapTest, OfWhatIsTooLongTheMiddleIsLeftOut) {
   EXPECT_TRUE(lines[0].starts_with("the agent exited with status 1:")) << lines[0];
   EXPECT_EQ(lines[1].substr(0, 10), "    [...] ");
   EXPECT_TRUE(lines[1].ends_with(" Address already in use")) << lines[1];
-  EXPECT_EQ(Width(lines[1]), 40u);
+  EXPECT_EQ(config::CountCharacters(lines[1]), 40u);
 }
 
 }  // namespace

@@ -146,6 +146,27 @@ void EndOperation(grpc_completion_queue* queue, void* tag, void* status, void (*
   original(queue, tag, status, done, argument, storage, internal);
 }
 
+namespace {
+
+// Stands for all calls that have ended.
+int ended_calls;
+
+}  // namespace
+
+// A call is given back after its reactor's OnDone, and a server ends after all its calls; the one
+// tells the other by an atomic count.
+void grpc_call_unref(grpc_call* call) {
+  static auto* const original = OriginalOf<decltype(grpc_call_unref)>("grpc_call_unref");
+  __tsan_release(&ended_calls);
+  original(call);
+}
+
+void grpc_server_destroy(grpc_server* server) {
+  static auto* const original = OriginalOf<decltype(grpc_server_destroy)>("grpc_server_destroy");
+  original(server);
+  __tsan_acquire(&ended_calls);
+}
+
 namespace grpc::internal {
 namespace {
 

@@ -72,7 +72,7 @@ grpc::Status ManagerStatus(const grpc::Status& status) {
 // ExplainAgent or ExplainModel while it waits for the manager.
 struct Explanation {
   Leader::Stub manager;
-  std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
+  grpc::ClientContext context;
   v1::ListDecisionsRequest request;
   v1::ListDecisionsResponse decisions;
 };
@@ -255,12 +255,12 @@ ServerUnaryReactor* Service::Explain(CallbackServerContext* context, const char*
   }
   auto question = std::make_shared<Explanation>();
   question->manager = parts_.manager.Get();
-  rpc::SetTimeout(*question->context, kManagerTimeout);
+  rpc::SetTimeout(question->context, kManagerTimeout);
   *question->request.mutable_key() = (*found)->key();
   question->request.set_limit(*limit);
   ServerUnaryReactor* reactor = context->DefaultReactor();
   question->manager->async()->ListDecisions(
-      question->context.get(), &question->request, &question->decisions,
+      &question->context, &question->request, &question->decisions,
       [question, response, reactor, entry = *found,
        count = CountAs(*context, route)](const grpc::Status& status) {
         if (status.ok()) {
@@ -271,8 +271,6 @@ ServerUnaryReactor* Service::Explain(CallbackServerContext* context, const char*
         }
         const grpc::Status answer = ManagerStatus(status);
         count(answer);
-        // Before the server can know that the call is over: the context holds the channel.
-        question->context.reset();
         reactor->Finish(answer);
       });
   return reactor;

@@ -20,7 +20,7 @@
 namespace krypton::gateway {
 
 // More than this is no card; it passes as any other answer.
-inline constexpr size_t kMaxCardBytes = 256 * 1024;
+inline constexpr size_t kMaxCardBytes = 256 << 10;
 
 // `/.well-known/agent-card.json`, and `/.well-known/agent.json` of A2A before 0.3: 0 and 1.
 // nullopt: no card's path.

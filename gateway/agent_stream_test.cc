@@ -5,13 +5,13 @@
 #include <atomic>
 
 #include "common/http/testing.h"
+#include "common/testing/wait_for.h"
 #include "gateway/testing/mesh.h"
 
 namespace krypton::gateway {
 namespace {
 
 using http::testing::RawSocket;
-using testing::Eventually;
 using testing::Mesh;
 using testing::Replica;
 
@@ -65,8 +65,8 @@ TEST(AgentStreamTest, AStandingStreamHoldsNoSlotAndIsCountedAtItsEnd) {
   EXPECT_EQ(stream.mesh.Metric(kInvocations, "echo"), 0);
   stream.source.finish = true;
   EXPECT_NE(stream.client.ReceiveUntil("0\r\n\r\n"), "");
-  EXPECT_TRUE(Eventually([&] { return stream.mesh.totals().streams == 0; }));
-  EXPECT_TRUE(Eventually([&] { return stream.mesh.Metric(kInvocations, "echo") == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return stream.mesh.totals().streams == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return stream.mesh.Metric(kInvocations, "echo") == 1; }));
   EXPECT_EQ(stream.mesh.Metric(kDurations, "echo"), 0);
 }
 
@@ -76,8 +76,8 @@ TEST(AgentStreamTest, AnAnswerToPostHoldsItsSlotToItsEndAndIsTimed) {
   EXPECT_EQ(stream.mesh.totals().in_flight, 1);
   EXPECT_EQ(stream.mesh.Metric(kInvocations, "echo"), 0);
   stream.source.finish = true;
-  EXPECT_TRUE(Eventually([&] { return stream.mesh.totals().in_flight == 0; }));
-  EXPECT_TRUE(Eventually([&] { return stream.mesh.Metric(kInvocations, "echo") == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return stream.mesh.totals().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return stream.mesh.Metric(kInvocations, "echo") == 1; }));
   EXPECT_EQ(stream.mesh.Metric(kDurations, "echo"), 1);
 }
 
@@ -85,19 +85,19 @@ TEST(AgentStreamTest, AClientThatLeavesFreesItAtTheReplica) {
   for (const char* method : {"GET", "POST"}) {
     OpenStream stream(method);
     stream.client.Close();
-    EXPECT_TRUE(Eventually([&] { return stream.source.gone == 1; })) << method;
-    EXPECT_TRUE(Eventually([&] {
+    EXPECT_TRUE(WaitFor([&] { return stream.source.gone == 1; })) << method;
+    EXPECT_TRUE(WaitFor([&] {
       const Dispatcher::Totals totals = stream.mesh.totals();
       return totals.streams == 0 && totals.in_flight == 0;
     })) << method;
-    EXPECT_TRUE(Eventually([&] { return stream.mesh.Metric(kInvocations, "echo") == 1; }));
+    EXPECT_TRUE(WaitFor([&] { return stream.mesh.Metric(kInvocations, "echo") == 1; }));
   }
 }
 
 TEST(AgentStreamTest, WhoWaitsGetsTheSlotOfAStreamThatEnds) {
   OpenStream stream("POST");
   std::future<httplib::Result> later = stream.mesh.GetLater();
-  EXPECT_TRUE(Eventually([&] { return stream.mesh.totals().waiting == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return stream.mesh.totals().waiting == 1; }));
   stream.source.finish = true;
   EXPECT_EQ(later.get()->status, 200);
 }

@@ -5,12 +5,12 @@
 
 #include <set>
 
+#include "common/testing/wait_for.h"
 #include "gateway/testing/mesh.h"
 
 namespace krypton::gateway {
 namespace {
 
-using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::Mesh;
 using testing::Replica;
@@ -89,7 +89,7 @@ TEST(GatewayTest, ForwardsUnderThePrefixAndSaysWhoAsked) {
   EXPECT_FALSE(answer->has_header("krypton-load"));
   EXPECT_FALSE(answer->has_header("server-timing"));
   EXPECT_TRUE(
-      Eventually([&] { return mesh.Metric("krypton_invocation_duration_seconds", "echo") == 1; }));
+      WaitFor([&] { return mesh.Metric("krypton_invocation_duration_seconds", "echo") == 1; }));
 }
 
 TEST(GatewayTest, WithoutARestTheInvocationPathAndTheAgentsHost) {
@@ -116,14 +116,14 @@ TEST(GatewayTest, UnknownAgentsAndRoutesCountUnderFixedLabels) {
   EXPECT_EQ(ErrorOf(mesh.NewClient().Get("/v1/agents/a%2Fb/c")), "bad_request");
   EXPECT_EQ(ErrorOf(mesh.NewClient().Get("/v1/models/none")), "model_not_found");
   EXPECT_EQ(mesh.NewClient().Get("/v1/models")->body, R"({"object":"list","data":[]})");
-  EXPECT_TRUE(Eventually(
-      [&] { return mesh.Metric("krypton_invocations_total", kUnknownLabel) == 2 * 24; }));
+  EXPECT_TRUE(
+      WaitFor([&] { return mesh.Metric("krypton_invocations_total", kUnknownLabel) == 2 * 24; }));
 }
 
 TEST(GatewayTest, ACallBeforeTheFirstSnapshotWaitsForIt) {
   Mesh mesh;
   auto answer = mesh.GetLater();
-  EXPECT_TRUE(Eventually([&] { return mesh.traffic().requests_in_flight() == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.traffic().requests_in_flight() == 1; }));
   mesh.Register({&mesh.AddReplica(Say("hello"))});
   EXPECT_EQ(answer.get()->body, "hello");
 }
@@ -132,7 +132,7 @@ TEST(GatewayTest, AColdCallWaitsForAReplicaAndSaysWhatItWaitedFor) {
   Mesh mesh;
   mesh.Register({});
   auto answer = mesh.GetLater();
-  ASSERT_TRUE(Eventually([&] { return mesh.totals().waiting == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.totals().waiting == 1; }));
   mesh.Register({&mesh.AddReplica(Say("awake"))});
   const auto result = answer.get();
   EXPECT_EQ(result->body, "awake");
@@ -159,7 +159,7 @@ TEST(GatewayTest, MoreThanTheQueueHoldsIsRefusedAtOnceAndTheRestServed) {
   Mesh mesh({.dispatcher = {.max_queue = 2}});
   mesh.Register({});
   auto first = mesh.GetLater(), second = mesh.GetLater();
-  ASSERT_TRUE(Eventually([&] { return mesh.totals().waiting == 2; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.totals().waiting == 2; }));
   const auto third = mesh.Get();
   EXPECT_EQ(third->status, 503);
   EXPECT_EQ(ErrorOf(third), "queue_full");
@@ -175,11 +175,11 @@ TEST(GatewayTest, NeverMoreThanTheConcurrencyAndAllAreServed) {
   mesh.Register({&mesh.AddReplica(gate.handler())}, /*concurrency=*/2);
   std::vector<std::future<httplib::Result>> answers;
   for (int i = 0; i < 8; ++i) answers.push_back(mesh.GetLater());
-  ASSERT_TRUE(Eventually([&] { return mesh.totals().waiting == 6 && gate.inside == 2; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.totals().waiting == 6 && gate.inside == 2; }));
   gate.open = true;
   for (auto& answer : answers) EXPECT_EQ(answer.get()->body, "through");
   EXPECT_EQ(gate.most_inside, 2);
-  EXPECT_TRUE(Eventually([&] { return mesh.totals().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.totals().in_flight == 0; }));
 }
 
 TEST(GatewayTest, AClientThatGoesAwayFreesItsPlaceAndItsSlot) {
@@ -192,14 +192,14 @@ TEST(GatewayTest, AClientThatGoesAwayFreesItsPlaceAndItsSlot) {
     return !client.Get("/v1/agents/default/echo/");
   };
   auto in_flight = std::async(std::launch::async, impatient);
-  ASSERT_TRUE(Eventually([&] { return gate.inside == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return gate.inside == 1; }));
   auto queued = std::async(std::launch::async, impatient);
-  EXPECT_TRUE(Eventually([&] { return mesh.totals().waiting == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.totals().waiting == 1; }));
   EXPECT_TRUE(in_flight.get() && queued.get());
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(WaitFor([&] {
     return mesh.totals().waiting == 0 && mesh.totals().in_flight == 0 && gate.clients_gone >= 1;
   }));
-  EXPECT_TRUE(Eventually([&] { return mesh.Metric("krypton_invocations_total", "499") == 2; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.Metric("krypton_invocations_total", "499") == 2; }));
 }
 
 TEST(GatewayTest, WhatASidecarRefusesIsSentAgainWithItsBody) {
@@ -252,7 +252,7 @@ TEST(GatewayTest, WhereNothingListensTheCallWaitsForAReplicaThatDoes) {
   dead.Stop();
   auto answer = mesh.GetLater();
   EXPECT_TRUE(
-      Eventually([&] { return mesh.Metric("krypton_gateway_retries_total", "unreachable") >= 2; }));
+      WaitFor([&] { return mesh.Metric("krypton_gateway_retries_total", "unreachable") >= 2; }));
   mesh.Register({&mesh.AddReplica(Say("alive"))});
   EXPECT_EQ(answer.get()->body, "alive");
 }
@@ -265,7 +265,7 @@ TEST(GatewayTest, NoAnswerWithinTheTimeoutIsAnAgentTimeout) {
   const auto answer = mesh.Get();
   EXPECT_EQ(answer->status, 504);
   EXPECT_EQ(ErrorOf(answer), "agent_timeout");
-  EXPECT_TRUE(Eventually([&] { return gate.clients_gone == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return gate.clients_gone == 1; }));
 }
 
 TEST(GatewayTest, ARequestInALoopEnds) {
@@ -328,7 +328,7 @@ TEST(GatewayTest, AnAgentThatIsDeletedAnswersThoseWhoWait) {
   Mesh mesh;
   mesh.Register({});
   auto answer = mesh.GetLater();
-  ASSERT_TRUE(Eventually([&] { return mesh.totals().waiting == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.totals().waiting == 1; }));
   mesh.Unregister();
   EXPECT_EQ(ErrorOf(answer.get()), "agent_not_found");
   EXPECT_EQ(mesh.Metric("krypton_invocations_total", "echo"), 0);
@@ -352,12 +352,12 @@ TEST(GatewayTest, AStandingStreamGivesItsSlotBack) {
     return static_cast<bool>(mesh.NewClient().Get(
         "/v1/agents/default/echo/events", [&](const char*, size_t) { return !gate.open.load(); }));
   });
-  ASSERT_TRUE(Eventually([&] { return mesh.totals().streams == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.totals().streams == 1; }));
   EXPECT_EQ(mesh.totals().in_flight, 0);
   EXPECT_EQ(mesh.Get("/call")->body, "call");
   gate.open = true;
   stream.get();
-  EXPECT_TRUE(Eventually([&] { return mesh.totals().streams == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.totals().streams == 0; }));
 }
 
 TEST(GatewayTest, ACardIsAnsweredWhileItsAgentSleepsAndDoesNotWakeIt) {

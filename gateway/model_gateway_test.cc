@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "common/http/testing.h"
+#include "common/testing/wait_for.h"
 #include "gateway/gateway.h"
 #include "gateway/testing/mesh.h"
 
@@ -12,7 +13,6 @@ namespace krypton::gateway {
 namespace {
 
 using http::testing::RawSocket;
-using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::Mesh;
 using testing::Replica;
@@ -66,7 +66,7 @@ TEST(ModelGatewayTest, ARequestGoesToTheModelItsBodyNamesAsItCame) {
     EXPECT_TRUE(answer->has_header("x-request-id"));
   }
   EXPECT_EQ(mesh.Post(kChat, R"({"model":"default/llama"})")->status, 200);
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(WaitFor([&] {
     return mesh.Metric("krypton_model_invocations_total", "llama") == 5 &&
            mesh.Metric("krypton_model_invocation_duration_seconds", "llama") == 5;
   }));
@@ -98,7 +98,7 @@ TEST(ModelGatewayTest, ErrorsAreOpenAis) {
     EXPECT_THAT(answer->body, HasSubstr(R"("type":"invalid_request_error","param":null})"));
     EXPECT_FALSE(answer->has_header("x-should-retry"));
   }
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(WaitFor([&] {
     return mesh.Metric("krypton_model_invocations_total", kUnknownLabel) == rows.size();
   }));
 }
@@ -112,7 +112,7 @@ TEST(ModelGatewayTest, ABodyThatDripsGivesItsSlotBack) {
   // More than is read before a slot is taken.
   client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n" +
               std::string(R"({"model":"llama","x":")") + std::string(100'000, 'x'));
-  ASSERT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.model_totals().in_flight == 1; }));
   std::string answer;
   for (int i = 0; i < 2'000 && answer.empty() && !client.saw_eof(); ++i) {
     client.Send("x");
@@ -120,7 +120,7 @@ TEST(ModelGatewayTest, ABodyThatDripsGivesItsSlotBack) {
   }
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 408 "));
   EXPECT_THAT(answer, HasSubstr("krypton-error: request_timeout"));
-  EXPECT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.model_totals().in_flight == 0; }));
 }
 
 TEST(ModelGatewayTest, WhatCannotBeReadIsRefusedByItsFields) {
@@ -215,7 +215,7 @@ TEST(ModelGatewayTest, TheRestOfALongBodyStreamsOnceTheModelIsKnown) {
   const std::string rest = std::string(100'000, 'x') + "\"}";
   client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: " +
               std::to_string(begin.size() + rest.size()) + "\r\n\r\n" + begin);
-  EXPECT_TRUE(Eventually([&] { return arrived == begin.size(); }));
+  EXPECT_TRUE(WaitFor([&] { return arrived == begin.size(); }));
   client.Send(rest);
   EXPECT_EQ(http::testing::ReadResponse(client).status, 200);
   EXPECT_EQ(arrived, begin.size() + rest.size());
@@ -229,7 +229,7 @@ TEST(ModelGatewayTest, ASmallBodyThatComesSlowlyTakesNoSlot) {
   RawSocket slow = RawSocket::Connect(mesh.address());
   slow.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n\r\n" +
             std::string(R"({"model":"llama" )"));
-  EXPECT_TRUE(Eventually([&] { return mesh.traffic().requests_in_flight() == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.traffic().requests_in_flight() == 1; }));
   EXPECT_EQ(mesh.Post(kChat, kAsk)->status, 200);
   EXPECT_EQ(replica.requests(), 1);
   slow.Send("   }");
@@ -242,10 +242,9 @@ TEST(ModelGatewayTest, AClientThatGoesInsideItsBodyCountsAsGone) {
   mesh.RegisterModel({});
   RawSocket client = RawSocket::Connect(mesh.address());
   client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n\r\n{");
-  EXPECT_TRUE(Eventually([&] { return mesh.traffic().requests_in_flight() == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.traffic().requests_in_flight() == 1; }));
   client.Close();
-  EXPECT_TRUE(
-      Eventually([&] { return mesh.Metric("krypton_model_invocations_total", "499") == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.Metric("krypton_model_invocations_total", "499") == 1; }));
   EXPECT_EQ(mesh.Metric("krypton_model_invocations_total", "400"), 0);
 }
 
@@ -253,7 +252,7 @@ TEST(ModelGatewayTest, ACallWaitsForTheModelAndItsDeletionEndsTheWait) {
   Mesh mesh;
   mesh.RegisterModel({});
   auto answer = std::async(std::launch::async, [&] { return mesh.Post(kChat, kAsk); });
-  ASSERT_TRUE(Eventually([&] { return mesh.model_totals().waiting == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return mesh.model_totals().waiting == 1; }));
   mesh.UnregisterModel();
   EXPECT_EQ(ErrorOf(answer.get()), "model_not_found");
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "common/http/testing.h"
+#include "common/testing/wait_for.h"
 #include "gateway/gateway.h"
 #include "gateway/testing/mesh.h"
 
@@ -15,7 +16,6 @@ namespace {
 using http::testing::RawResponse;
 using http::testing::RawSocket;
 using ::testing::EndsWith;
-using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::Mesh;
 using ::testing::Not;
@@ -109,7 +109,7 @@ TEST(ModelStreamTest, AStreamPassesByteForByteAndIsMeasured) {
   EXPECT_EQ(answer->body, Joined(model.pieces));
   EXPECT_EQ(model.asked(), kAskStream);
   EXPECT_EQ(model.accept_encoding, "identity");
-  EXPECT_TRUE(Eventually([&] { return Tokens(mesh, "completion") == 5; }));
+  EXPECT_TRUE(WaitFor([&] { return Tokens(mesh, "completion") == 5; }));
   EXPECT_EQ(Tokens(mesh, "prompt"), 3);
   EXPECT_EQ(mesh.Metric("krypton_model_time_to_first_token_seconds", "llama"), 1);
   EXPECT_EQ(mesh.Metric("krypton_model_time_per_output_token_seconds", "llama"), 1);
@@ -122,7 +122,7 @@ TEST(ModelStreamTest, UsageOfAPlainAnswerIsRead) {
   model.pieces = {R"({"choices":[{}],"usa)", R"(ge":{"prompt_tokens":7,"total_)", R"(tokens":7}})"};
   mesh.RegisterModel({&mesh.AddReplica(model.handler())});
   EXPECT_EQ(mesh.Post("/v1/embeddings", R"({"model":"llama"})")->body, Joined(model.pieces));
-  EXPECT_TRUE(Eventually([&] { return Tokens(mesh, "prompt") == 7; }));
+  EXPECT_TRUE(WaitFor([&] { return Tokens(mesh, "prompt") == 7; }));
   EXPECT_EQ(Tokens(mesh, "completion"), 0);
   EXPECT_EQ(mesh.Metric("krypton_model_time_to_first_token_seconds", "llama"), 0);
 }
@@ -142,7 +142,7 @@ TEST(ModelStreamTest, AStreamThatBreaksEndsWithAnErrorBetweenEvents) {
                 "the stream\",\"type\":\"server_error\",\"param\":null}}\n\n");
   EXPECT_TRUE(client.WaitForEof());
   EXPECT_EQ(mesh.Metric("krypton_gateway_errors_total", "agent_unreachable"), 1);
-  EXPECT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.model_totals().in_flight == 0; }));
 }
 
 TEST(ModelStreamTest, NothingFollowsDoneThoughTheReplicaBreaksThen) {
@@ -192,7 +192,7 @@ TEST(ModelStreamTest, AClientThatGoesAwayFreesItsSlot) {
   EXPECT_EQ(mesh.model_totals().in_flight, 1);
   client.Close();
   const auto closed = std::chrono::steady_clock::now();
-  EXPECT_TRUE(Eventually([&] { return mesh.model_totals().in_flight == 0 && model.gone == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh.model_totals().in_flight == 0 && model.gone == 1; }));
   EXPECT_LT(std::chrono::steady_clock::now() - closed, std::chrono::milliseconds(100));
 }
 
@@ -206,7 +206,7 @@ TEST(ModelStreamTest, UsageIsAskedForAndWhatItAddsIsHidden) {
   const std::string asked = model.asked();
   EXPECT_EQ(asked, R"({"model":"llama","stream":true,"stream_options":{"include_usage":true}})");
   EXPECT_EQ(model.content_length, std::to_string(asked.size()));
-  EXPECT_TRUE(Eventually([&] { return Tokens(mesh, "completion") == 5; }));
+  EXPECT_TRUE(WaitFor([&] { return Tokens(mesh, "completion") == 5; }));
 }
 
 TEST(ModelStreamTest, UsageThatTheClientAskedForStays) {

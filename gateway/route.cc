@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "common/config/percent.h"
 #include "common/resource/key.h"
 
 namespace krypton::gateway {
@@ -13,31 +14,6 @@ constexpr std::string_view kAgents = "/v1/agents/";
 constexpr std::string_view kModels = "/v1/models";
 constexpr std::array<std::string_view, 4> kModelCalls = {"/v1/chat/completions", "/v1/completions",
                                                          "/v1/embeddings", "/v1/responses"};
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// nullopt: a broken escape.
-std::optional<std::string> PercentDecode(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = HexValue(text[i + 1]);
-    const int low = HexValue(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  return decoded;
-}
 
 // A segment that some other party might read as another path than we do.
 bool IsTreacherous(std::string_view segment) {
@@ -61,8 +37,8 @@ void Route::SetKey(std::string_view received) {
   received_ = received;
   if (received.find('%') == received.npos) return;
   const auto [name_space, rest_of_key] = FirstSegment(received);
-  const auto first = PercentDecode(name_space);
-  const auto second = PercentDecode(rest_of_key.substr(1));
+  const auto first = config::DecodePercent(name_space);
+  const auto second = config::DecodePercent(rest_of_key.substr(1));
   if (!first || !second || IsTreacherous(*first) || IsTreacherous(*second)) {
     kind = RouteKind::kBadRequest;
     return;
@@ -74,7 +50,7 @@ void Route::SetModelId(std::string_view received) {
   kind = RouteKind::kModel;
   received_ = received;
   if (received.find('%') == received.npos) return;
-  std::optional<std::string> decoded = PercentDecode(received);
+  std::optional<std::string> decoded = config::DecodePercent(received);
   if (!decoded) {
     kind = RouteKind::kBadRequest;
     return;

@@ -9,13 +9,13 @@
 
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
+#include "common/testing/wait_for.h"
 #include "gateway/testing/mesh.h"
 #include "krypton/v1/gateway.grpc.pb.h"
 
 namespace krypton::gateway {
 namespace {
 
-using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::Mesh;
 
@@ -120,13 +120,13 @@ TEST_F(ServiceTest, InvokeStreamsTheAnswer) {
   EXPECT_THAT(answer.head.ShortDebugString(), HasSubstr("pieces"));
   EXPECT_EQ(answer.data.size(), 4 + request_.body().size());
   EXPECT_TRUE(answer.data == "one " + request_.body());
-  EXPECT_TRUE(Eventually([&] { return mesh_.Metric("krypton_invocations_total", "201") == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh_.Metric("krypton_invocations_total", "201") == 1; }));
 }
 
 TEST_F(ServiceTest, InvokeWaitsInTheSameQueue) {
   mesh_.Register({});
   std::thread later([&] {
-    EXPECT_TRUE(Eventually([&] { return mesh_.totals().waiting == 1; }));
+    EXPECT_TRUE(WaitFor([&] { return mesh_.totals().waiting == 1; }));
     mesh_.Register({&mesh_.AddReplica(SayInPieces)});
   });
   EXPECT_EQ(Invoke().head.status(), 201);
@@ -149,16 +149,16 @@ TEST_F(ServiceTest, TheDeadlineEndsTheCallAndFreesItsSlot) {
   mesh_.Register({&mesh_.AddReplica(Hold)});
   const Answer answer = Invoke(std::chrono::milliseconds(200));
   EXPECT_EQ(answer.status.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_TRUE(Eventually([&] { return mesh_.totals().in_flight == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh_.totals().in_flight == 0; }));
 }
 
 TEST_F(ServiceTest, CancellingTheRpcCancelsTheCallWhereverItIs) {
   mesh_.Register({});
   grpc::ClientContext context;
   const auto reader = stub_->Invoke(&context, request_);
-  EXPECT_TRUE(Eventually([&] { return mesh_.totals().waiting == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh_.totals().waiting == 1; }));
   context.TryCancel();
-  EXPECT_TRUE(Eventually([&] { return mesh_.totals().waiting == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return mesh_.totals().waiting == 0; }));
   v1::InvokeResponse part;
   EXPECT_FALSE(reader->Read(&part));
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);

@@ -8,18 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/registry/state_metrics.h"
+
 namespace krypton::gateway {
 namespace {
-
-prometheus::MetricFamily Gauge(std::string name, std::string help) {
-  return {std::move(name), std::move(help), prometheus::MetricType::Gauge, {}};
-}
-
-void AddValue(prometheus::MetricFamily& family, double value) {
-  prometheus::ClientMetric metric;
-  metric.gauge.value = value;
-  family.metric.push_back(std::move(metric));
-}
 
 // One of Dispatcher::Totals of each agent and model. Written one by one: to collect thousands of
 // them first is a stretch of milliseconds, in which traffic waits for the core.
@@ -40,12 +32,12 @@ class AgentGauge : public metrics::WritingCollectable {
   }
 
   std::vector<prometheus::MetricFamily> Collect() const override {
-    prometheus::MetricFamily family = Gauge(name_, help_);
+    prometheus::MetricFamily family{name_, help_, prometheus::MetricType::Gauge, {}};
     const auto agents = routes_.List();
     for (const DispatcherPtr& agent : *agents) {
-      AddValue(family, agent->totals().*member_);
-      family.metric.back().label = {{"agent", agent->key().name()},
-                                    {"namespace", agent->key().namespace_()}};
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      metric.label = {{"agent", agent->key().name()}, {"namespace", agent->key().namespace_()}};
+      metric.gauge.value = agent->totals().*member_;
     }
     return {std::move(family)};
   }
@@ -62,21 +54,7 @@ class RegistryGauges : public prometheus::Collectable {
   explicit RegistryGauges(const registry::Client& client) : client_(client) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override {
-    const registry::State state = client_.state();
-    auto connected =
-        Gauge("krypton_registry_connected", "1 while the registry stream from the manager is up.");
-    AddValue(connected, state.connected ? 1 : 0);
-    auto version = Gauge("krypton_registry_version", "The registry's version applied last.");
-    AddValue(version, static_cast<double>(state.version));
-    auto lag = Gauge("krypton_registry_lag_seconds",
-                     "For how long the registry may have changed unseen; 0 while connected.");
-    const std::chrono::duration<double> stale =
-        state.stale_since ? std::chrono::steady_clock::now() - *state.stale_since
-                          : std::chrono::steady_clock::duration(0);
-    AddValue(lag, stale.count());
-    std::vector<prometheus::MetricFamily> families;
-    for (auto* family : {&connected, &version, &lag}) families.push_back(std::move(*family));
-    return families;
+    return registry::CollectState(client_);
   }
 
  private:

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/metrics/gauge.h"
+
 namespace krypton::proxy {
 namespace {
 
@@ -35,13 +37,7 @@ class Gauges : public prometheus::Collectable {
 
  private:
   prometheus::MetricFamily Gauge(std::string name, std::string help, double value) const {
-    prometheus::ClientMetric metric;
-    metric.label = labels_;
-    metric.gauge.value = value;
-    return {.name = std::move(name),
-            .help = std::move(help),
-            .type = prometheus::MetricType::Gauge,
-            .metric = {std::move(metric)}};
+    return metrics::Gauge(std::move(name), std::move(help), value, labels_);
   }
 
   const Limiter& limiter_;

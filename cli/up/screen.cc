@@ -6,6 +6,7 @@
 #include "cli/printable.h"
 #include "cli/rows.h"
 #include "cli/table.h"
+#include "common/config/utf8.h"
 #include "common/config/version.h"
 #include "common/resource/manifest.h"
 
@@ -18,14 +19,7 @@ constexpr char kPlain[] = "\x1b[0m";
 
 // At most `width` characters of `line`, without breaking one.
 std::string Cut(const std::string& line, size_t width) {
-  if (Width(line) <= width) return line;
-  size_t characters = 0;
-  size_t bytes = 0;
-  while (bytes < line.size()) {
-    if ((static_cast<unsigned char>(line[bytes]) & 0xC0) != 0x80 && ++characters > width) break;
-    ++bytes;
-  }
-  return line.substr(0, bytes);
+  return line.substr(0, config::OffsetOfCharacter(line, width));
 }
 
 // What others say is kept from moving the cursor.

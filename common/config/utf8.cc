@@ -1,5 +1,7 @@
 #include "common/config/utf8.h"
 
+#include <algorithm>
+
 namespace krypton::config {
 namespace {
 
@@ -25,6 +27,8 @@ size_t Utf8Length(std::string_view text) {
   return 0;
 }
 
+bool BeginsCharacter(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
+
 }  // namespace
 
 size_t FindInvalidUtf8(std::string_view text) {
@@ -47,9 +51,19 @@ std::string ToUtf8(std::string text) {
   return clean.append(rest);
 }
 
+size_t CountCharacters(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), BeginsCharacter));
+}
+
+size_t OffsetOfCharacter(std::string_view text, size_t index) {
+  size_t at = 0;
+  while (at < text.size() && (!BeginsCharacter(text[at]) || index-- > 0)) ++at;
+  return at;
+}
+
 std::string CutUtf8(std::string text, size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
-  while (max_bytes > 0 && (static_cast<unsigned char>(text[max_bytes]) & 0xC0) == 0x80) --max_bytes;
+  while (max_bytes > 0 && !BeginsCharacter(text[max_bytes])) --max_bytes;
   text.resize(max_bytes);
   return text;
 }

@@ -37,7 +37,7 @@ struct ClientSettings {
   int max_idle = 2048;                  // A worker, all endpoints together; the oldest goes.
   milliseconds idle_timeout{55'000};    // Below the 60 s after which many servers close.
   milliseconds connect_timeout{2'000};  // Pods are near: a SYN that is lost is tried again at 1 s.
-  size_t max_head_bytes = 64 * 1024;    // Of an answer.
+  size_t max_head_bytes = 64 << 10;     // Of an answer.
   int max_fields = 400;
 };
 

@@ -6,11 +6,11 @@
 #include "common/http/proxy_fixture.h"
 #include "common/http/text.h"
 #include "common/http/upstream.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http {
 namespace {
 
-using testing::Eventually;
 using testing::Fixture;
 using ::testing::HasSubstr;
 using testing::kOk;
@@ -152,7 +152,7 @@ TEST(ClientTest, ForgottenEndpointsAreClosed) {
   client.Send(kGet);
   EXPECT_EQ(ReadResponse(client).status, 200);
   proxy.fixture.client->Forget(*Endpoint::Parse(origin.address()));
-  EXPECT_TRUE(Eventually([&] { return ended.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return ended.load(); }));
 }
 
 TEST(ClientTest, IdleConnectionsEndAfterTheirTime) {
@@ -171,7 +171,7 @@ TEST(ClientTest, IdleConnectionsEndAfterTheirTime) {
   RawSocket client = fixture.Connect();
   client.Send(kGet);
   ReadResponse(client);
-  EXPECT_TRUE(Eventually([&] { return ended.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return ended.load(); }));
 }
 
 Task<void> ProbeIt(Exchange& exchange, Client& client, Endpoint endpoint) {

@@ -5,22 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "common/http/connection.h"
 #include "common/http/forward.h"
 
 namespace krypton::http {
 namespace {
-
-// cpp-httplib 0.11 decodes %XX in the values of fields, %0D%0A included: escaped, they arrive as
-// sent.
-std::string EscapePercent(std::string_view value) {
-  std::string escaped;
-  for (const char c : value) {
-    escaped.push_back(c);
-    if (c == '%') escaped.append("25");
-  }
-  return escaped;
-}
 
 // The fields to set: those of the settings, and all of a name of which one value holds a '%', in a
 // form that survives the decoding.
@@ -60,6 +50,10 @@ bool IsEncoded(const RequestHead& head) {
 }
 
 }  // namespace
+
+std::string EscapePercent(std::string_view value) {
+  return absl::StrReplaceAll(absl::string_view(value.data(), value.size()), {{"%", "%25"}});
+}
 
 Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoint,
                             CollectSettings settings) {

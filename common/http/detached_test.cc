@@ -6,12 +6,12 @@
 #include <thread>
 
 #include "common/http/proxy_fixture.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http {
 namespace {
 
 using ::testing::EndsWith;
-using testing::Eventually;
 using testing::Fixture;
 using ::testing::HasSubstr;
 using testing::kPatience;
@@ -73,7 +73,7 @@ TEST(DetachedTest, AStreamGoesOnAfterItsHandlerAndTheConnectionAfterTheStream) {
       socket.Send(kHead);
       for (int i = 0; i < 5; ++i) {
         socket.Send(Event(i));
-        if (!Eventually([&] { return confirmed > 5 * request + i; })) return;
+        if (!WaitFor([&] { return confirmed > 5 * request + i; })) return;
       }
       socket.Send("0\r\nX-End: yes\r\n\r\n");
     }
@@ -89,7 +89,7 @@ TEST(DetachedTest, AStreamGoesOnAfterItsHandlerAndTheConnectionAfterTheStream) {
       ++confirmed;
     }
     EXPECT_THAT(client.ReceiveUntil("\r\n\r\n"), EndsWith("0\r\nX-End: yes\r\n\r\n"));
-    EXPECT_TRUE(Eventually([&] { return to.hooks == static_cast<int>(request); }));
+    EXPECT_TRUE(WaitFor([&] { return to.hooks == static_cast<int>(request); }));
     EXPECT_EQ(to.ended_before_hook, static_cast<int>(request));
   }
   EXPECT_EQ(to.status, 200);
@@ -111,7 +111,7 @@ TEST(DetachedTest, AClientThatGoesEndsTheStreamAtTheOrigin) {
   client.ReceiveUntil(Event(1));
   to.ExpectDetached();
   client.Close();
-  EXPECT_TRUE(Eventually([&] { return seen_end && to.hooks == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return seen_end && to.hooks == 1; }));
   EXPECT_EQ(to.ended, 1);
   EXPECT_EQ(to.status, 200);
 }
@@ -127,7 +127,7 @@ TEST(DetachedTest, AnOriginThatBreaksLeavesTheAnswerIncomplete) {
   client.Send(kGet);
   EXPECT_THAT(client.ReceiveAll(), EndsWith(Event(1)));
   EXPECT_TRUE(client.saw_eof());
-  EXPECT_TRUE(Eventually([&] { return to.ended == 1 && to.hooks == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return to.ended == 1 && to.hooks == 1; }));
 }
 
 TEST(DetachedTest, ASilentStreamEndsBetweenItsEvents) {
@@ -140,7 +140,7 @@ TEST(DetachedTest, ASilentStreamEndsBetweenItsEvents) {
   RawSocket client = to.proxy.Connect();
   client.Send(kGet);
   EXPECT_THAT(client.ReceiveAll(), EndsWith(Event(1) + "0\r\n\r\n"));
-  EXPECT_TRUE(Eventually([&] { return to.ended == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return to.ended == 1; }));
 }
 
 TEST(DetachedTest, ADrainEndsItBetweenItsEvents) {
@@ -157,7 +157,7 @@ TEST(DetachedTest, ADrainEndsItBetweenItsEvents) {
   const TimePoint now = Clock::now();
   to.proxy.fixture.server->Drain(now, now + kPatience);
   EXPECT_THAT(client.ReceiveAll(), EndsWith("0\r\n\r\n"));
-  EXPECT_TRUE(Eventually([&] { return to.ended == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return to.ended == 1; }));
 }
 
 // A handler that forwards only once the server's drain has come.
@@ -177,7 +177,7 @@ struct LateProxy {
     end = result.end;
   }
   bool Drain() const {
-    EXPECT_TRUE(Eventually([&] { return waiting.load(); }));
+    EXPECT_TRUE(WaitFor([&] { return waiting.load(); }));
     const TimePoint now = Clock::now();
     return fixture.server->Drain(now, now + kPatience);
   }
@@ -212,7 +212,7 @@ TEST(DetachedTest, AClientThatLeavesDuringADrainIsSeen) {
   RawSocket client = proxy.fixture.Connect();
   client.Send(kGet);
   std::thread leaver([&] {
-    EXPECT_TRUE(Eventually([&] { return asked.load(); }));
+    EXPECT_TRUE(WaitFor([&] { return asked.load(); }));
     client.Close();
   });
   EXPECT_TRUE(proxy.Drain());
@@ -251,7 +251,7 @@ TEST(DetachedTest, APostOfEventsKeepsItsDeadline) {
   client.Send("POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
   EXPECT_THAT(client.ReceiveAll(), EndsWith(Event(1)));
   EXPECT_EQ(proxy.WaitForResult().end, ForwardEnd::kDetached);
-  EXPECT_TRUE(Eventually([&] { return ended == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return ended == 1; }));
 }
 
 TEST(DetachedTest, WhatIsCompleteOrNoEventsStaysWithItsHandler) {

@@ -133,4 +133,8 @@ struct CollectSettings {
 Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoint,
                             CollectSettings settings);
 
+// cpp-httplib 0.11 decodes %XX in the values of fields, %0D%0A included: a value of which each '%'
+// is escaped arrives as it was.
+std::string EscapePercent(std::string_view value);
+
 }  // namespace krypton::http

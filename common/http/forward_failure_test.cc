@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/http/proxy_fixture.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http::testing {
 namespace {
@@ -184,13 +185,13 @@ TEST(ForwardFailureTest, ClientThatGoesAwayIsToldToTheEndpointAtOnce) {
     ended = false;
     RawSocket client = proxy.Connect();
     client.Send(kPost);
-    ASSERT_TRUE(Eventually([&] { return proxy.fixture.server->requests_in_flight() == 1; }));
+    ASSERT_TRUE(WaitFor([&] { return proxy.fixture.server->requests_in_flight() == 1; }));
     if (reset) {
       client.Reset();
     } else {
       client.Close();
     }
-    EXPECT_TRUE(Eventually([&] { return ended.load(); }, milliseconds(1'000)));
+    EXPECT_TRUE(WaitFor([&] { return ended.load(); }, milliseconds(1'000)));
   }
   EXPECT_EQ(proxy.WaitForResult(2).end, ForwardEnd::kClientGone);
 }
@@ -204,9 +205,9 @@ TEST(ForwardFailureTest, ClientThatGoesAwayInsideItsBodyIsTold) {
   ProxyFixture proxy(origin.address());
   RawSocket client = proxy.Connect();
   client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello");
-  ASSERT_TRUE(Eventually([&] { return origin.connections() == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return origin.connections() == 1; }));
   client.Close();
-  EXPECT_TRUE(Eventually([&] { return ended.load(); }, milliseconds(1'000)));
+  EXPECT_TRUE(WaitFor([&] { return ended.load(); }, milliseconds(1'000)));
   EXPECT_EQ(proxy.WaitForResult().end, ForwardEnd::kClientGone);
 }
 
@@ -215,7 +216,7 @@ TEST(ForwardFailureTest, BrokenBodyOfTheClientIsItsOwnError) {
   ProxyFixture proxy(origin.address());
   RawSocket client = proxy.Connect();
   client.Send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
-  ASSERT_TRUE(Eventually([&] { return origin.connections() == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return origin.connections() == 1; }));
   client.Send("zz\r\n");
   const RawResponse response = ReadResponse(client);
   EXPECT_EQ(response.status, 400);

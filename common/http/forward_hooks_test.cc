@@ -6,6 +6,7 @@
 
 #include "common/http/proxy_fixture.h"
 #include "common/http/socket.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http::testing {
 namespace {
@@ -45,7 +46,7 @@ TEST(ForwardHooksTest, TheRequestsBodyIsChangedAndItsLengthWithIt) {
   RawSocket client = proxy.Connect();
   client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
   // What has come goes on before the rest is there.
-  EXPECT_TRUE(Eventually([&] { return origin.connections() == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return origin.connections() == 1; }));
   client.Send("world");
   EXPECT_EQ(ReadResponse(client).status, 200);
   EXPECT_THAT(recorder.last(), HasSubstr("Content-Length: 11\r\n"));

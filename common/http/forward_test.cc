@@ -7,6 +7,7 @@
 
 #include "common/http/forward_head.h"
 #include "common/http/proxy_fixture.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http::testing {
 namespace {
@@ -225,7 +226,7 @@ TEST(ForwardTest, EventsArriveOneByOneAsTheyAreSent) {
     for (int i = 0; i < 5; ++i) {
       socket.Send("9\r\ndata: " + std::to_string(i) + "\n\n\r\n");
       // The next one only when the client has this one.
-      if (!Eventually([&] { return confirmed > i; })) return;
+      if (!WaitFor([&] { return confirmed > i; })) return;
     }
     socket.Send("0\r\nX-End: yes\r\n\r\n");
     socket.WaitForEof();
@@ -317,7 +318,7 @@ TEST(ForwardTest, NothingIsSaidBeforeTheEndpointSays100) {
   std::atomic<bool> say_continue{false};
   Origin origin([&](RawSocket& socket) {
     EXPECT_THAT(socket.ReceiveUntil("\r\n\r\n"), HasSubstr("Expect: 100-continue\r\n"));
-    Eventually([&] { return say_continue.load(); });
+    WaitFor([&] { return say_continue.load(); });
     socket.Send("HTTP/1.1 100 Continue\r\n\r\n");
     EXPECT_EQ(socket.ReceiveUntil("hello"), "hello");
     socket.Send(kOk);

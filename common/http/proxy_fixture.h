@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/http/testing.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http::testing {
 
@@ -31,7 +32,7 @@ class ProxyFixture {
   }
   // The result of the `count`th request, once it is there.
   ForwardResult WaitForResult(size_t count = 1) const {
-    Eventually([&] { return results().size() >= count; });
+    WaitFor([&] { return results().size() >= count; });
     const std::vector<ForwardResult> all = results();
     return all.size() >= count ? all[count - 1] : ForwardResult();
   }

@@ -5,12 +5,12 @@
 
 #include "common/http/testing.h"
 #include "common/http/text.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http {
 namespace {
 
 using namespace std::string_literals;
-using testing::Eventually;
 using testing::Fixture;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -141,7 +141,7 @@ TEST(ServerTest, ConnectionsAboveTheLimitWaitForOneToEnd) {
   const Fixture fixture(Ok, settings);
   RawSocket one = fixture.Connect();
   RawSocket two = fixture.Connect();
-  ASSERT_TRUE(Eventually([&] { return fixture.server->connections() == 2; }));
+  ASSERT_TRUE(WaitFor([&] { return fixture.server->connections() == 2; }));
   RawSocket three = fixture.Connect();
   three.Send(kGet);
   EXPECT_EQ(three.Receive(milliseconds(100)), "");
@@ -204,7 +204,7 @@ TEST(ServerTest, EveryRequestEndsInOneCallOfOnEnd) {
   client.Send(kGet + "garbage\r\n\r\n"s);
   ReadResponse(client);
   EXPECT_EQ(ReadResponse(client).status, 400);
-  ASSERT_TRUE(Eventually([&] {
+  ASSERT_TRUE(WaitFor([&] {
     const std::lock_guard lock(mutex);
     return ends.size() == 2;
   }));
@@ -340,10 +340,10 @@ TEST(ExchangeTest, WaitingIsCancelledWhenTheClientGoesAway) {
     RawSocket client = fixture.Connect();
     // Also behind bytes that nobody reads.
     client.Send(i == 1 ? kGet : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nx");
-    ASSERT_TRUE(Eventually([&] { return waiter.waiting == i; }));
+    ASSERT_TRUE(WaitFor([&] { return waiter.waiting == i; }));
     if (i == 3) client.Send("more");
     client.Close();
-    EXPECT_TRUE(Eventually([&] { return waiter.cancelled == i; }, milliseconds(1'000))) << i;
+    EXPECT_TRUE(WaitFor([&] { return waiter.cancelled == i; }, milliseconds(1'000))) << i;
   }
 }
 
@@ -362,7 +362,7 @@ TEST(ExchangeTest, StopCancelsWhoWaits) {
   Fixture fixture([&](Exchange& exchange, Client&) { return waiter.Wait(exchange); });
   RawSocket client = fixture.Connect();
   client.Send(kGet);
-  ASSERT_TRUE(Eventually([&] { return waiter.waiting == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return waiter.waiting == 1; }));
   fixture.server->Stop();
   EXPECT_EQ(waiter.cancelled, 1);
 }
@@ -386,7 +386,7 @@ TEST(ServerTest, ManyClientsOnSeveralWorkers) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, 600);
-  EXPECT_TRUE(Eventually([&] { return fixture.server->connections() == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return fixture.server->connections() == 0; }));
 }
 
 }  // namespace

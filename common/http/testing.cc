@@ -249,13 +249,4 @@ Fixture::~Fixture() {
   workers.Stop();
 }
 
-bool Eventually(const std::function<bool()>& condition, milliseconds patience) {
-  const TimePoint deadline = Clock::now() + patience;
-  while (!condition()) {
-    if (Clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(milliseconds(2));
-  }
-  return true;
-}
-
 }  // namespace krypton::http::testing

@@ -109,7 +109,4 @@ class Fixture {
   std::string address;
 };
 
-// Polls until `condition` holds or patience ends.
-bool Eventually(const std::function<bool()>& condition, milliseconds patience = kPatience);
-
 }  // namespace krypton::http::testing

@@ -7,6 +7,7 @@
 #include <future>
 
 #include "common/http/proxy_fixture.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http::testing {
 namespace {
@@ -164,7 +165,7 @@ TEST(TunnelTest, DrainSendsCloseFramesBetweenFrames) {
     socket.ReceiveUntil("\r\n\r\n");
     socket.Send(kSwitching + Frame("one") + Frame("twotwo").substr(0, 4));
     half_sent = true;
-    Eventually([&] { return go_on.load(); });
+    WaitFor([&] { return go_on.load(); });
     socket.Send(Frame("twotwo").substr(4));
     seen_by_agent.set_value(socket.ReceiveAll());
   });
@@ -173,7 +174,7 @@ TEST(TunnelTest, DrainSendsCloseFramesBetweenFrames) {
     RawSocket client = proxy.Connect();
     client.Send(kUpgrade);
     EXPECT_THAT(client.ReceiveUntil("tw"), EndsWith(Frame("one") + Frame("twotwo").substr(0, 4)));
-    ASSERT_TRUE(Eventually([&] { return half_sent.load(); }));
+    ASSERT_TRUE(WaitFor([&] { return half_sent.load(); }));
     std::thread drain([&] {
       EXPECT_TRUE(proxy.fixture.server->Drain(Clock::now(), Clock::now() + milliseconds(3'000)));
     });
@@ -195,7 +196,7 @@ TEST(TunnelTest, DrainEndsAnEventStreamBetweenEvents) {
     socket.Send(
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
         "Transfer-Encoding: chunked\r\n\r\na\r\ndata: one\n\r\n");
-    Eventually([&] { return go_on.load(); });
+    WaitFor([&] { return go_on.load(); });
     socket.Send("1\r\n\n\r\n");
     socket.WaitForEof();
   });
@@ -217,14 +218,14 @@ TEST(TunnelTest, DrainLetsRequestsInFlightFinish) {
   std::atomic<bool> go_on{false};
   Origin origin([&](RawSocket& socket) {
     ReadRequest(socket);
-    Eventually([&] { return go_on.load(); });
+    WaitFor([&] { return go_on.load(); });
     socket.Send(kOk);
   });
   ProxyFixture proxy(origin.address());
   RawSocket idle = proxy.Connect();
   RawSocket client = proxy.Connect();
   client.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  ASSERT_TRUE(Eventually([&] { return origin.connections() == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return origin.connections() == 1; }));
   std::thread drain([&] {
     EXPECT_TRUE(proxy.fixture.server->Drain(Clock::now() + milliseconds(4'000),
                                             Clock::now() + milliseconds(5'000)));
@@ -243,7 +244,7 @@ TEST(TunnelTest, HardEndOfADrainEndsEverything) {
   ProxyFixture proxy(origin.address());
   RawSocket client = proxy.Connect();
   client.Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  ASSERT_TRUE(Eventually([&] { return origin.connections() == 1; }));
+  ASSERT_TRUE(WaitFor([&] { return origin.connections() == 1; }));
   EXPECT_FALSE(proxy.fixture.server->Drain(Clock::now(), Clock::now() + milliseconds(50)));
   EXPECT_TRUE(client.WaitForEof());
 }

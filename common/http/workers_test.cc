@@ -6,11 +6,10 @@
 
 #include "common/http/event.h"
 #include "common/http/testing.h"
+#include "common/testing/wait_for.h"
 
 namespace krypton::http {
 namespace {
-
-using testing::Eventually;
 
 struct Note final : TimerNode {
   void OnTimer() override { ++fired; }
@@ -88,7 +87,7 @@ TEST(WorkersTest, PostsFromManyThreadsAllRun) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(Eventually([&] { return ran == 4'000; }));
+  EXPECT_TRUE(WaitFor([&] { return ran == 4'000; }));
 }
 
 Task<int> Answer(int value) { co_return value; }
@@ -119,7 +118,7 @@ TEST(WorkersTest, TasksThatNeverWaitDoNotGrowTheStack) {
   int sum = 0;
   std::atomic<bool> done{false};
   workers[0].Post([&] { workers[0].Spawn(RunBoth(sum, done)); });
-  EXPECT_TRUE(Eventually([&] { return done.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return done.load(); }));
   EXPECT_EQ(sum, 201'000);
 }
 
@@ -141,7 +140,7 @@ TEST(WorkersTest, ExceptionsReachTheAwaiter) {
   workers.Start();
   std::atomic<bool> caught{false};
   workers[0].Post([&] { workers[0].Spawn(Catch(caught)); });
-  EXPECT_TRUE(Eventually([&] { return caught.load(); }));
+  EXPECT_TRUE(WaitFor([&] { return caught.load(); }));
 }
 
 Task<void> SleepFor(Worker& worker, milliseconds duration, std::atomic<int64_t>& took) {
@@ -156,7 +155,7 @@ TEST(WorkersTest, SleepLastsAtLeastAsLongAsAsked) {
   for (const int duration : {1, 5, 30, 60, 200}) {
     std::atomic<int64_t> took{-1};
     workers[0].Post([&] { workers[0].Spawn(SleepFor(workers[0], milliseconds(duration), took)); });
-    ASSERT_TRUE(Eventually([&] { return took >= 0; }));
+    ASSERT_TRUE(WaitFor([&] { return took >= 0; }));
     EXPECT_GE(took, duration);
   }
 }
@@ -175,9 +174,9 @@ TEST(EventTest, EachSetEndsOneWait) {
   std::atomic<int> ends{0};
   workers[0].Post([&] { workers[0].Spawn(WaitTwice(event, ends)); });
   workers[0].Post([&] { event.Set(); });
-  EXPECT_TRUE(Eventually([&] { return ends == 1; }));
+  EXPECT_TRUE(WaitFor([&] { return ends == 1; }));
   workers[0].Post([&] { event.Set(); });
-  EXPECT_TRUE(Eventually([&] { return ends == 2; }));
+  EXPECT_TRUE(WaitFor([&] { return ends == 2; }));
 }
 
 }  // namespace

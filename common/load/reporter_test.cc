@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/testing/wait_for.h"
 #include "krypton/v1/scaling.grpc.pb.h"
 
 namespace krypton::load {
@@ -198,15 +199,6 @@ class ReporterTest : public testing::Test {
     return *reporter_;
   }
 
-  bool Eventually(const std::function<bool()>& condition) {
-    const Clock::time_point deadline = Clock::now() + kPatience;
-    while (!condition()) {
-      if (Clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
-
   std::string token_file_;
   Owner owner_;
   Manager manager_;
@@ -292,9 +284,9 @@ TEST_F(ReporterTest, AfterTheManagerReturnsTheStreamBeginsAnew) {
   const int port = manager->port();
   Reporter& reporter = Start(manager->address());
   manager->service.WaitForReports(1);
-  ASSERT_TRUE(Eventually([&] { return reporter.status().connected; }));
+  ASSERT_TRUE(WaitFor([&] { return reporter.status().connected; }));
   manager.reset();
-  ASSERT_TRUE(Eventually([&] { return !reporter.status().connected; }));
+  ASSERT_TRUE(WaitFor([&] { return !reporter.status().connected; }));
   owner_.Work();
   Manager again(port);
   const auto reports = again.service.WaitForReports(1);
@@ -312,8 +304,8 @@ TEST_F(ReporterTest, ItFollowsTheLeaderAndComesBackWhenTheLeaderIsGone) {
   manager_.service.NameLeader("");
   const int before = manager_.service.streams();
   leader.reset();
-  EXPECT_TRUE(Eventually([&] { return manager_.service.streams() > before; }));
-  EXPECT_TRUE(Eventually([&] { return reporter.status().connected; }));
+  EXPECT_TRUE(WaitFor([&] { return manager_.service.streams() > before; }));
+  EXPECT_TRUE(WaitFor([&] { return reporter.status().connected; }));
   EXPECT_EQ(reporter.status().address, manager_.address());
 }
 
@@ -323,7 +315,7 @@ TEST_F(ReporterTest, TwoManagersThatNameOneAnotherDoNotSpinIt) {
   other.service.NameLeader(manager_.address());
   Reporter& reporter = Start(manager_.address());
   const Clock::time_point start = Clock::now();
-  ASSERT_TRUE(Eventually([&] { return reporter.status().streams_opened >= 8; }));
+  ASSERT_TRUE(WaitFor([&] { return reporter.status().streams_opened >= 8; }));
   // Moves 3 to 7 pause for at least half of 5, 10, 20, 20 and 20 ms.
   EXPECT_GE(Clock::now() - start, milliseconds(30));
 }
@@ -332,7 +324,7 @@ TEST_F(ReporterTest, AManagerThatAcknowledgesNothingIsLeft) {
   manager_.service.StayMute();
   Reporter& reporter =
       Start(manager_.address(), milliseconds(10), std::chrono::hours(1), milliseconds(50));
-  EXPECT_TRUE(Eventually([&] { return reporter.status().streams_opened >= 2; }));
+  EXPECT_TRUE(WaitFor([&] { return reporter.status().streams_opened >= 2; }));
   EXPECT_FALSE(reporter.status().connected);
 }
 
@@ -349,7 +341,7 @@ TEST_F(ReporterTest, StopWithPatienceSaysTheLastWordAndEndsTheStreamInOrder) {
 
 TEST_F(ReporterTest, StopDoesNotWaitForAManagerThatIsNotThere) {
   Reporter& reporter = Start("127.0.0.1:1");
-  ASSERT_TRUE(Eventually([&] { return reporter.status().streams_opened >= 3; }));
+  ASSERT_TRUE(WaitFor([&] { return reporter.status().streams_opened >= 3; }));
   const Clock::time_point start = Clock::now();
   reporter.Stop(std::chrono::seconds(30));
   EXPECT_LT(Clock::now() - start, std::chrono::seconds(10));

@@ -11,22 +11,15 @@
 #include <string>
 #include <utility>
 
+#include "common/metrics/gauge.h"
+
 namespace krypton::metrics {
 namespace {
 
-prometheus::MetricFamily One(std::string name, std::string help, prometheus::MetricType type,
-                             double value) {
+prometheus::MetricFamily Counter(std::string name, std::string help, double value) {
   prometheus::ClientMetric metric;
-  if (type == prometheus::MetricType::Counter) {
-    metric.counter.value = value;
-  } else {
-    metric.gauge.value = value;
-  }
-  return {std::move(name), std::move(help), type, {std::move(metric)}};
-}
-
-prometheus::MetricFamily Gauge(std::string name, std::string help, double value) {
-  return One(std::move(name), std::move(help), prometheus::MetricType::Gauge, value);
+  metric.counter.value = value;
+  return {std::move(name), std::move(help), prometheus::MetricType::Counter, {std::move(metric)}};
 }
 
 std::string ReadFile(const char* path) {
@@ -97,8 +90,8 @@ double Limit(__rlimit_resource resource) {
 std::vector<prometheus::MetricFamily> ProcessCollector::Collect() const {
   const Stat stat = ReadStat();
   return {
-      One("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
-          prometheus::MetricType::Counter, stat.cpu_seconds),
+      Counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
+              stat.cpu_seconds),
       Gauge("process_open_fds", "Number of open file descriptors.", OpenFiles()),
       Gauge("process_max_fds", "Maximum number of open file descriptors.", Limit(RLIMIT_NOFILE)),
       Gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", stat.virtual_bytes),

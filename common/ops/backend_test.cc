@@ -47,9 +47,9 @@ class BackendTest : public ::testing::Test {
 };
 
 TEST_F(BackendTest, ARequestArrivesWholeAndItsAnswerGoesOut) {
-  transcode::Request seen;
+  std::promise<transcode::Request> arrived;
   Start([&](const transcode::Request& request) {
-    seen = request;
+    arrived.set_value(request);
     return transcode::Response{201, {{"Content-Type", "application/json"}, {"X-A", "1"}}, "{}", {}};
   });
   Connection connection(path_);
@@ -62,6 +62,7 @@ TEST_F(BackendTest, ARequestArrivesWholeAndItsAnswerGoesOut) {
   EXPECT_NE(answer.find("Content-Length: 2\r\n"), std::string::npos) << answer;
   EXPECT_NE(answer.find("X-A: 1\r\n"), std::string::npos) << answer;
   EXPECT_TRUE(answer.ends_with("\r\n\r\n{}")) << answer;
+  const transcode::Request seen = arrived.get_future().get();
   EXPECT_EQ(seen.target, "/a%2Fb?c=%20d");
   EXPECT_EQ(seen.body, "body");
   EXPECT_EQ(seen.peer, "10.0.0.7");

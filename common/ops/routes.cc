@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 
+#include "common/config/percent.h"
 #include "common/config/version.h"
 #include "common/log/format.h"
 #include "common/metrics/exposition.h"
@@ -54,27 +55,9 @@ transcode::Response MethodNotAllowed(const std::string& allow) {
   return response;
 }
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Percent-decoding (RFC 3986 §2.1); what is no escape stays.
-std::string Decode(std::string_view text, bool plus_is_blank) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
-    const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += text[i] == '+' && plus_is_blank ? ' ' : text[i];
-    }
-  }
-  return out;
+// A text with a broken escape stays as it is.
+std::string Decode(std::string_view text, bool plus_is_space) {
+  return config::DecodePercent(text, plus_is_space).value_or(std::string(text));
 }
 
 std::multimap<std::string, std::string> ParseQuery(std::string_view query) {

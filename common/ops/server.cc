@@ -27,13 +27,6 @@ constexpr size_t kMethodAndVersionBytes = 32;
 constexpr std::array<std::string_view, 7> kMethods = {"GET",   "HEAD",   "POST",   "PUT",
                                                       "PATCH", "DELETE", "OPTIONS"};
 
-// As ForwardCollected does: cpp-httplib decodes header values.
-std::string EscapePercent(std::string_view value) {
-  std::string out;
-  for (const char c : value) out += c == '%' ? std::string("%25") : std::string(1, c);
-  return out;
-}
-
 Task<void> RespondJson(http::Exchange& exchange, int status, std::string body) {
   std::array<http::Field, 2> fields = {
       {{"Content-Type", "application/json"}, {"Retry-After", "1"}}};
@@ -86,8 +79,8 @@ struct Server::Impl {
       co_return;
     }
     const http::Fields& fields = exchange.request().fields;
-    const std::string accept = EscapePercent(fields.Get("accept"));
-    const std::string accept_encoding = EscapePercent(fields.Get("accept-encoding"));
+    const std::string accept = http::EscapePercent(fields.Get("accept"));
+    const std::string accept_encoding = http::EscapePercent(fields.Get("accept-encoding"));
     http::Client::Request request;
     request.target = std::string(exchange.request().target);
     request.fields = {{"accept", accept}, {kAcceptEncodingField, accept_encoding}};

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/registry/snapshot.h"
+#include "common/testing/wait_for.h"
 #include "krypton/v1/registry.grpc.pb.h"
 
 namespace krypton::registry {
@@ -161,12 +162,6 @@ class ClientTest : public testing::Test {
     return change;
   }
 
-  bool Eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!holds() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    return holds();
-  }
-
   int port_ = 0;
   ScriptedRegistry registry_;
   std::unique_ptr<grpc::Server> server_;
@@ -241,10 +236,10 @@ TEST_F(ClientTest, KeepsTheCopyWhileTheManagerIsGoneAndComesBack) {
   auto* stream = registry_.AwaitStream();
   stream->Send({.version = 3, .full = true, .entries = {"a"}});
   AwaitChange();
-  ASSERT_TRUE(Eventually([this] { return client_->state().connected; }));
+  ASSERT_TRUE(WaitFor([this] { return client_->state().connected; }));
   server_->Shutdown(std::chrono::system_clock::now());
   server_.reset();
-  ASSERT_TRUE(Eventually([this] { return client_->state().failures >= 2; }));
+  ASSERT_TRUE(WaitFor([this] { return client_->state().failures >= 2; }));
   EXPECT_FALSE(client_->state().connected);
   EXPECT_TRUE(client_->state().stale_since.has_value());
   EXPECT_TRUE(client_->Synced());

@@ -5,6 +5,8 @@
 
 #include "absl/hash/hash.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/config/fnv.h"
 #include "fmt/format.h"
 
 namespace krypton::resource {
@@ -68,14 +70,7 @@ bool IsDnsLabel(std::string_view text) {
 }
 
 uint32_t ShardOf(const v1::ResourceKey& key) {
-  uint32_t hash = 2166136261u;
-  const auto mix = [&hash](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  };
-  mix(key.namespace_());
-  mix("/");
-  mix(key.name());
-  return hash;
+  return config::Fnv1a<uint32_t>(absl::StrCat(key.namespace_(), "/", key.name()));
 }
 
 size_t KeyHash::operator()(const v1::ResourceKey& key) const {

@@ -5,6 +5,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "common/rpc/callback_threads.h"
 #include "common/rpc/grpc_log.h"
 
 namespace krypton::rpc {
@@ -39,6 +40,7 @@ grpc::ChannelArguments Arguments() {
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const std::string& target,
                                                        const TlsSettings& tls) {
   RedirectGrpcLog();
+  KeepCallbackThreads();
   auto credentials = ClientCredentials(tls);
   if (!credentials.ok()) return credentials.status();
   grpc::ChannelArguments arguments = Arguments();

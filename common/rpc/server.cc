@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/rpc/callback_threads.h"
 #include "common/rpc/grpc_log.h"
 #include "grpc/health/v1/health.pb.h"
 
@@ -133,6 +134,7 @@ Server::Server(Settings settings, std::vector<grpc::Service*> services)
     // Links the health service's description in, for reflection.
     google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   });
+  KeepCallbackThreads();
 }
 
 Server::~Server() { Shutdown(std::chrono::milliseconds(0)); }

@@ -49,7 +49,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
 
   void Start(grpc::GenericStub& stub, const std::string& rpc_path, std::shared_ptr<Reactor> self) {
     self_ = std::move(self);
-    stub.PrepareBidiStreamingCall(context.get(), rpc_path, {}, this);
+    stub.PrepareBidiStreamingCall(&context, rpc_path, {}, this);
     AddHold();
     reading_ = true;
     WriteNext();
@@ -76,7 +76,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   }
 
   void Drop() {
-    context->TryCancel();
+    context.TryCancel();
     bool release = false;
     {
       const std::lock_guard lock(mutex_);
@@ -86,13 +86,8 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
       if (release) no_more_ = true;
     }
     if (release) RemoveHold();
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return done_; });
-    }
-    // Here and not in OnDone: it may hold the channel's last reference, and a channel that is
-    // destroyed on one of gRPC's own threads waits for that very thread.
-    context.reset();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return done_; });
   }
 
   void OnWriteDone(bool ok) override {
@@ -123,7 +118,7 @@ class Call::Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
     changed_.notify_all();
   }
 
-  std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
+  grpc::ClientContext context;
   CallStatus call_status;
 
  private:
@@ -159,9 +154,9 @@ Call::Call(grpc::GenericStub& stub, const std::string& rpc_path,
            const std::vector<Header>& metadata, std::vector<std::string> requests,
            std::optional<std::chrono::nanoseconds> timeout)
     : reactor_(std::make_shared<Reactor>(std::move(requests))) {
-  for (const Header& entry : metadata) reactor_->context->AddMetadata(entry.name, entry.value);
+  for (const Header& entry : metadata) reactor_->context.AddMetadata(entry.name, entry.value);
   if (timeout && *timeout < kFarAway) {
-    reactor_->context->set_deadline(
+    reactor_->context.set_deadline(
         std::chrono::system_clock::now() +
         std::chrono::duration_cast<std::chrono::system_clock::duration>(*timeout));
   }
@@ -175,11 +170,11 @@ Call::Event Call::Next(std::chrono::milliseconds wait) { return reactor_->Next(w
 const CallStatus& Call::status() const { return reactor_->call_status; }
 
 std::vector<Header> Call::InitialMetadata() const {
-  return ToHeaders(reactor_->context->GetServerInitialMetadata());
+  return ToHeaders(reactor_->context.GetServerInitialMetadata());
 }
 
 std::vector<Header> Call::TrailingMetadata() const {
-  return ToHeaders(reactor_->context->GetServerTrailingMetadata());
+  return ToHeaders(reactor_->context.GetServerTrailingMetadata());
 }
 
 }  // namespace krypton::transcode

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "common/config/percent.h"
 
 namespace krypton::transcode {
 namespace {
@@ -206,23 +207,7 @@ void AppendJsonString(absl::string_view text, std::string& out) {
 }
 
 std::optional<std::string> DecodePercent(absl::string_view text, bool plus_is_space) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
-      decoded += ' ';
-    } else if (text[i] == '%') {
-      uint8_t byte = 0;
-      if (i + 2 >= text.size() || !absl::ascii_isxdigit(text[i + 1])) return std::nullopt;
-      const char* hex = text.data() + i + 1;
-      if (std::from_chars(hex, hex + 2, byte, 16).ptr != hex + 2) return std::nullopt;
-      decoded += static_cast<char>(byte);
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
+  return config::DecodePercent({text.data(), text.size()}, plus_is_space);
 }
 
 }  // namespace krypton::transcode

@@ -68,7 +68,7 @@ std::optional<std::string> MaskPathToJson(absl::string_view path);
 // Appends `text` as a JSON string with its quotes.
 void AppendJsonString(absl::string_view text, std::string& out);
 
-// RFC 3986 §2.1; `plus_is_space` for queries. nullopt for `%` without two hex digits.
+// As config::DecodePercent, for Abseil's string_view.
 std::optional<std::string> DecodePercent(absl::string_view text, bool plus_is_space);
 
 }  // namespace krypton::transcode

@@ -27,12 +27,6 @@ void SetEndpoints(v1::RegistryEntry& entry, const std::vector<Replica*>& replica
 
 }  // namespace
 
-bool Eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!holds() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  return holds();
-}
-
 Replica::Replica(http::Workers& workers, http::Handler handler) : handler_(std::move(handler)) {
   server_ = std::make_unique<http::Server>(workers, http::ServerSettings{},
                                            [this](http::Exchange& exchange) {

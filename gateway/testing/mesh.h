@@ -21,9 +21,6 @@
 
 namespace krypton::gateway::testing {
 
-// True once `holds`; false when it does not within 20 s.
-bool Eventually(const std::function<bool()>& holds);
-
 // A sidecar and its agent.
 class Replica {
  public:

@@ -28,23 +28,13 @@ using testing::ElementsAre;
 class Printer {
  public:
   void Print(std::string line) {
-    std::function<void()> ready;
-    {
-      std::lock_guard lock(mutex_);
-      lines_.push_back(std::move(line));
-      ready = std::exchange(ready_, nullptr);
-    }
-    if (ready) ready();
+    Tell([&] { lines_.push_back(std::move(line)); });
   }
   void End(absl::Status status = absl::OkStatus()) {
-    std::function<void()> ready;
-    {
-      std::lock_guard lock(mutex_);
+    Tell([&] {
       ended_ = true;
       status_ = std::move(status);
-      ready = std::exchange(ready_, nullptr);
-    }
-    if (ready) ready();
+    });
   }
   absl::StatusOr<platform::LogBatch> Read() {
     std::lock_guard lock(mutex_);
@@ -63,7 +53,9 @@ class Printer {
       waits_.notify_all();
     }
   }
+  // Waits for a call of `ready` that runs, as a stream's destructor has to.
   void Close() {
+    std::lock_guard call(call_);
     std::lock_guard lock(mutex_);
     ready_ = nullptr;
     closed_ = true;
@@ -79,6 +71,18 @@ class Printer {
   }
 
  private:
+  void Tell(const std::function<void()>& change) {
+    std::lock_guard call(call_);
+    std::function<void()> ready;
+    {
+      std::lock_guard lock(mutex_);
+      change();
+      ready = std::exchange(ready_, nullptr);
+    }
+    if (ready) ready();
+  }
+
+  std::mutex call_;  // Taken before `mutex_`, and held while `ready` is called.
   std::mutex mutex_;
   std::condition_variable waits_;
   std::vector<std::string> lines_;

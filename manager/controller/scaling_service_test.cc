@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/rpc/channel.h"
 #include "common/rpc/server.h"
 #include "common/testing/wait_for.h"
 #include "manager/controller/controller.h"
@@ -267,13 +268,11 @@ TEST(PublisherTest, ManyThreadsPublishAndTheLastOfEachCounts) {
   server.Shutdown(std::chrono::seconds(5));
 }
 
-// Many times: the channel's last reference may not go on one of gRPC's threads, which is a matter
-// of which thread is quicker.
+// Many times: which thread lets go of the channel last is a matter of which is quicker.
 TEST(PublisherTest, StopsWhileNobodyListens) {
   for (int i = 0; i < 20; ++i) {
-    scaler::Publisher publisher(
-        grpc::CreateChannel("127.0.0.1:1", grpc::InsecureChannelCredentials()), {.term = kTerm},
-        [](const auto&) {});
+    scaler::Publisher publisher(*rpc::Connect("127.0.0.1:1", {}), {.term = kTerm},
+                                [](const auto&) {});
     publisher.Start();
     publisher.Publish(Decision("a", 1, 1));
     publisher.Stop();

@@ -21,11 +21,11 @@ namespace krypton::scaler {
 // Owned by the Publisher, and by the stream or the alarm that is under way.
 class Publisher::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(std::shared_ptr<grpc::Channel> channel, PublisherSettings settings,
+  Impl(const std::shared_ptr<grpc::Channel>& channel, PublisherSettings settings,
        RefusalHandler on_refusal)
-      : settings_(std::move(settings)),
-        on_refusal_(std::move(on_refusal)),
-        stub_(v1::ScalingService::NewStub(channel)) {}
+      : stub_(v1::ScalingService::NewStub(channel)),
+        settings_(std::move(settings)),
+        on_refusal_(std::move(on_refusal)) {}
 
   void Start() {
     std::lock_guard lock(mutex_);
@@ -42,18 +42,16 @@ class Publisher::Impl : public std::enable_shared_from_this<Impl> {
   void OnWritten(bool ok);
   void OnResponse(const v1::PublishDecisionsResponse& response);
   void OnStreamEnding();
-  void OnStreamDone(std::unique_ptr<Stream> stream, const grpc::Status& status);
+  void OnStreamDone(const grpc::Status& status);
 
+  const std::unique_ptr<v1::ScalingService::Stub> stub_;
   const PublisherSettings settings_;
   const RefusalHandler on_refusal_;
 
   std::mutex mutex_;
   std::condition_variable idle_;
-  // Null once stopped.
-  std::unique_ptr<v1::ScalingService::Stub> stub_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  bool destroying_stream_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // For the next attempt.
   bool calling_handler_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;  // The stream takes no further write.
@@ -92,8 +90,8 @@ class Publisher::Impl::Stream
   }
   void OnWriteDone(bool ok) override { owner_->OnWritten(ok); }
   void OnDone(const grpc::Status& status) override {
-    const std::shared_ptr<Impl> owner = owner_;
-    owner->OnStreamDone(std::unique_ptr<Stream>(this), status);
+    owner_->OnStreamDone(status);
+    delete this;
   }
 
   v1::PublishDecisionsRequest request;
@@ -177,16 +175,10 @@ void Publisher::Impl::OnStreamEnding() {
   ending_ = true;
 }
 
-void Publisher::Impl::OnStreamDone(std::unique_ptr<Stream> stream, const grpc::Status& status) {
-  {
-    std::lock_guard lock(mutex_);
-    stream_ = nullptr;
-    destroying_stream_ = true;
-    writing_ = false;
-  }
-  stream.reset();
+void Publisher::Impl::OnStreamDone(const grpc::Status& status) {
   std::lock_guard lock(mutex_);
-  destroying_stream_ = false;
+  stream_ = nullptr;
+  writing_ = false;
   idle_.notify_all();
   if (stopping_) return;
   static log::Limiter limiter(std::chrono::seconds(10));
@@ -208,18 +200,12 @@ void Publisher::Impl::Stop() {
   stopping_ = true;
   if (stream_ != nullptr) stream_->Cancel();
   if (waiting_) alarm_.Cancel();
-  idle_.wait(lock, [this] {
-    return stream_ == nullptr && !destroying_stream_ && !waiting_ && !calling_handler_;
-  });
-  // Here: gRPC's thread may still hold `this`, and a channel whose last reference goes on one of
-  // gRPC's own threads waits for that very thread.
-  stub_ = nullptr;
+  idle_.wait(lock, [this] { return stream_ == nullptr && !waiting_ && !calling_handler_; });
 }
 
-Publisher::Publisher(std::shared_ptr<grpc::Channel> channel, PublisherSettings settings,
+Publisher::Publisher(const std::shared_ptr<grpc::Channel>& channel, PublisherSettings settings,
                      RefusalHandler on_refusal)
-    : impl_(
-          std::make_shared<Impl>(std::move(channel), std::move(settings), std::move(on_refusal))) {}
+    : impl_(std::make_shared<Impl>(channel, std::move(settings), std::move(on_refusal))) {}
 
 Publisher::~Publisher() { Stop(); }
 

@@ -28,7 +28,7 @@ class Publisher {
  public:
   using RefusalHandler = std::function<void(const v1::DecisionRefusal&)>;
 
-  Publisher(std::shared_ptr<grpc::Channel> channel, PublisherSettings settings,
+  Publisher(const std::shared_ptr<grpc::Channel>& channel, PublisherSettings settings,
             RefusalHandler on_refusal);
   ~Publisher();
   Publisher(const Publisher&) = delete;

@@ -57,7 +57,7 @@ std::shared_ptr<ScalerHost::Parts> ScalerHost::parts() const {
   return parts_;
 }
 
-void ScalerHost::Lead(uint64_t term, std::shared_ptr<grpc::Channel> manager) {
+void ScalerHost::Lead(uint64_t term, const std::shared_ptr<grpc::Channel>& manager) {
   std::lock_guard turn(turn_);
   StopParts();
   auto parts = std::make_shared<Parts>(settings_, term, clock_, metrics_, manager);

@@ -39,7 +39,7 @@ class ScalerHost : private manager::LoadListener {
   // Lives as long as this.
   manager::LoadListener& listener() { return *this; }
   // `manager` carries RegistryService and ScalingService, of a manager that leads with `term`.
-  void Lead(uint64_t term, std::shared_ptr<grpc::Channel> manager);
+  void Lead(uint64_t term, const std::shared_ptr<grpc::Channel>& manager);
   void Follow();
 
  private:

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "common/config/duration.h"
+#include "common/config/fnv.h"
 #include "common/resource/llama_cpp.h"
 #include "fmt/format.h"
 
@@ -207,9 +208,7 @@ std::string TemplateOf(const resource::Resource& resource, const std::string& wo
   ReplicaRecord record;
   record.grace = GraceOf(resource, settings);
   const std::string spec = SupervisorSpec({resource, record, work_folder, "", "", {}}, settings);
-  uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char c : spec) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return fmt::format("{:016x}", hash);
+  return fmt::format("{:016x}", config::Fnv1a<uint64_t>(spec));
 }
 
 std::string SupervisorSpec(const Launch& launch, const LocalSettings& settings) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/config/percent.h"
 #include "manager/platform/kubernetes/client/caller.h"
 #include "manager/platform/kubernetes/client/json.h"
 #include "manager/platform/kubernetes/client/watch_decoder.h"
@@ -26,7 +27,8 @@ class Query {
  public:
   explicit Query(std::string path) : target_(std::move(path)) {}
   Query& Add(std::string_view key, std::string_view value) {
-    absl::StrAppend(&target_, empty_ ? "?" : "&", std::string(key), "=", Escape(value));
+    absl::StrAppend(&target_, empty_ ? "?" : "&", std::string(key), "=",
+                    config::EncodePercent(value));
     empty_ = false;
     return *this;
   }

@@ -4,9 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -14,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/config/address.h"
+#include "common/pem/pem.h"
 
 namespace krypton::kube {
 namespace {
@@ -21,14 +20,6 @@ namespace {
 std::string Variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  std::ostringstream content;
-  content << file.rdbuf();
-  return std::move(content).str();
 }
 
 // A kubeconfig, whose lists are looked through by name.
@@ -164,7 +155,7 @@ absl::StatusOr<Material> Kubeconfig::ReadMaterial(const YAML::Node& node,
 
 absl::StatusOr<std::string> Material::Read() const {
   if (file.empty()) return data;
-  absl::StatusOr<std::string> content = ReadFile(file);
+  absl::StatusOr<std::string> content = pem::ReadFile(file);
   if (!content.ok()) return content.status();
   absl::StripTrailingAsciiWhitespace(&*content);
   if (content->empty()) return absl::FailedPreconditionError(absl::StrCat(file, " is empty"));
@@ -193,7 +184,7 @@ absl::StatusOr<Config> InClusterConfig(const std::string& folder) {
 }
 
 absl::StatusOr<Config> KubeconfigFile(const std::string& path) {
-  auto content = ReadFile(path);
+  auto content = pem::ReadFile(path);
   if (!content.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("kubeconfig: ", std::string(content.status().message())));

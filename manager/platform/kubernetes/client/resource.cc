@@ -1,6 +1,7 @@
 #include "manager/platform/kubernetes/client/resource.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/config/percent.h"
 
 namespace krypton::kube {
 
@@ -14,34 +15,21 @@ std::string ToString(const GroupVersionResource& gvr) {
 }
 
 std::string CollectionPath(const GroupVersionResource& gvr, std::string_view name_space) {
-  std::string path = gvr.group.empty()
-                         ? absl::StrCat("/api/", Escape(gvr.version))
-                         : absl::StrCat("/apis/", Escape(gvr.group), "/", Escape(gvr.version));
-  if (!name_space.empty()) absl::StrAppend(&path, "/namespaces/", Escape(name_space));
-  return absl::StrCat(path, "/", Escape(gvr.resource));
+  std::string path = gvr.group.empty() ? absl::StrCat("/api/", config::EncodePercent(gvr.version))
+                                       : absl::StrCat("/apis/", config::EncodePercent(gvr.group),
+                                                      "/", config::EncodePercent(gvr.version));
+  if (!name_space.empty()) {
+    absl::StrAppend(&path, "/namespaces/", config::EncodePercent(name_space));
+  }
+  return absl::StrCat(path, "/", config::EncodePercent(gvr.resource));
 }
 
 std::string ObjectPath(const GroupVersionResource& gvr, const ObjectName& name,
                        std::string_view subresource) {
-  std::string path = absl::StrCat(CollectionPath(gvr, name.name_space), "/", Escape(name.name));
-  if (!subresource.empty()) absl::StrAppend(&path, "/", Escape(subresource));
+  std::string path =
+      absl::StrCat(CollectionPath(gvr, name.name_space), "/", config::EncodePercent(name.name));
+  if (!subresource.empty()) absl::StrAppend(&path, "/", config::EncodePercent(subresource));
   return path;
-}
-
-std::string Escape(std::string_view text) {
-  static constexpr std::string_view kHex = "0123456789ABCDEF";
-  static constexpr std::string_view kUnreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string escaped;
-  for (const char c : text) {
-    if (kUnreserved.find(c) != std::string_view::npos) {
-      escaped += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    escaped += {'%', kHex[byte >> 4], kHex[byte & 15]};
-  }
-  return escaped;
 }
 
 }  // namespace krypton::kube

@@ -36,7 +36,4 @@ std::string CollectionPath(const GroupVersionResource& gvr, std::string_view nam
 std::string ObjectPath(const GroupVersionResource& gvr, const ObjectName& name,
                        std::string_view subresource = {});
 
-// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
-std::string Escape(std::string_view text);
-
 }  // namespace krypton::kube
