@@ -55,12 +55,16 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
 
   void OnRead(bool ok) {
     if (!ok) {
+      // Something of a message that cannot be read: the manager goes on. Nothing: it has ended, and
+      // a cancellation might take its last word away.
+      if (incoming_.ByteSizeLong() > 0) context_.TryCancel();
       source_.RemoveHold();
       return;
     }
     outgoing_.set_instance(std::move(*incoming_.mutable_instance()));
     outgoing_.mutable_lines()->Swap(incoming_.mutable_lines());
     outgoing_.set_notice(std::move(*incoming_.mutable_notice()));
+    incoming_.Clear();
     StartWrite(&outgoing_);
   }
 

@@ -37,13 +37,17 @@ class FakeManager : public v1::ManagerService::CallbackService {
 
   grpc::ServerWriteReactor<v1::ReadLogsResponse>* ReadLogs(
       grpc::CallbackServerContext*, const v1::ReadLogsRequest* request) override {
-    return new Printer(request->tail_lines(), request->follow());
+    return new Printer(request->tail_lines(), request->follow(), line);
   }
+
+  std::atomic<const char*> line = "line";
 
  private:
   class Printer : public grpc::ServerWriteReactor<v1::ReadLogsResponse> {
    public:
-    Printer(int lines, bool follow) : left_(lines), follow_(follow) { OnWriteDone(true); }
+    Printer(int lines, bool follow, const char* line) : left_(lines), follow_(follow), line_(line) {
+      OnWriteDone(true);
+    }
     void OnWriteDone(bool ok) override {
       if (!ok || (left_ == 0 && !follow_)) {
         Finish(ok ? grpc::Status(grpc::StatusCode::DATA_LOSS, "that was all")
@@ -52,7 +56,7 @@ class FakeManager : public v1::ManagerService::CallbackService {
       }
       if (left_ > 0) --left_;
       response_.Clear();
-      response_.add_lines("line");
+      response_.add_lines(line_);
       response_.set_notice(left_ == 0 ? "the last one" : "");
       StartWrite(&response_);
     }
@@ -61,6 +65,7 @@ class FakeManager : public v1::ManagerService::CallbackService {
    private:
     int left_;
     const bool follow_;
+    const char* const line_;
     v1::ReadLogsResponse response_;
   };
 };
@@ -268,6 +273,19 @@ TEST_F(ServiceTest, AReaderOfLogsThatLeavesEndsThem) {
   context.TryCancel();
   logs->Finish();
   EXPECT_TRUE(WaitForCount("read_agent_logs", "499", 1));
+}
+
+TEST_F(ServiceTest, LogsThatCannotBeReadEnd) {
+  manager_.line = "\xff";  // Not UTF-8.
+  grpc::ClientContext context;
+  v1::ReadAgentLogsRequest request;
+  request.set_namespace_("default");
+  request.set_name("a");
+  request.set_follow(true);
+  const auto logs = stub_->ReadAgentLogs(&context, request);
+  v1::ReadAgentLogsResponse response;
+  EXPECT_FALSE(logs->Read(&response));
+  EXPECT_FALSE(logs->Finish().ok());
 }
 
 TEST_F(ServiceTest, AnExplanationComesFromTheManagersDecisions) {

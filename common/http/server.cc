@@ -10,10 +10,12 @@
 #include <thread>
 #include <utility>
 
+#include "common/config/descriptors.h"
 #include "common/http/address.h"
 #include "common/http/shard.h"
 #include "common/http/socket.h"
 #include "common/http/text.h"
+#include "common/log/log.h"
 
 namespace krypton::http {
 namespace {
@@ -111,6 +113,7 @@ void Server::Impl::Hand(int fd, std::string peer) {
 }
 
 Task<void> Server::Impl::Accept() {
+  static log::Limiter limiter(std::chrono::seconds(10));
   Worker& worker = workers[0];
   while (true) {
     const Ready ready = co_await listener.Readable(kNever);
@@ -123,11 +126,17 @@ Task<void> Server::Impl::Accept() {
     socklen_t size = sizeof(storage);
     const int fd = ::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&storage), &size,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
+    if (fd >= 0 && config::TakesReserve(fd)) {
+      ::close(fd);
+      if (limiter.Allow()) {
+        log::Warn("a connection was refused: few file descriptors are left",
+                  {{"hint", "raise the limit of open files (ulimit -n, LimitNOFILE)"}});
+      }
+    } else if (fd >= 0) {
       Hand(fd, IpOf({reinterpret_cast<const char*>(&storage), size}));
     } else if (errno == EAGAIN) {
       listener.Exhausted();
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    } else if (config::IsExhaustion(errno)) {
       co_await worker.Sleep(kAcceptPause);
     }
   }

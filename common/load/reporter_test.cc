@@ -309,6 +309,14 @@ TEST_F(ReporterTest, ItFollowsTheLeaderAndComesBackWhenTheLeaderIsGone) {
   EXPECT_EQ(reporter.status().address, manager_.address());
 }
 
+TEST_F(ReporterTest, AnAnswerThatCannotBeReadEndsTheStream) {
+  manager_.service.NameLeader("\xff");  // Not UTF-8.
+  Reporter& reporter = Start(manager_.address());
+  EXPECT_TRUE(WaitFor([&] { return reporter.status().streams_opened >= 2; }));
+  manager_.service.NameLeader("");
+  EXPECT_TRUE(WaitFor([&] { return reporter.status().connected; }));
+}
+
 TEST_F(ReporterTest, TwoManagersThatNameOneAnotherDoNotSpinIt) {
   Manager other;
   manager_.service.NameLeader(other.address());

@@ -46,7 +46,11 @@ class WatchCall : public grpc::ClientReadReactor<v1::WatchResponse> {
   void Cancel() { context_.TryCancel(); }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return RemoveHold();  // OnDone follows.
+    if (!ok) {
+      // OnDone follows, also when it was a message that cannot be read: then the manager goes on.
+      context_.TryCancel();
+      return RemoveHold();
+    }
     std::lock_guard lock(mailbox_.mutex);
     mailbox_.message_arrived = true;
     mailbox_.changed.notify_all();

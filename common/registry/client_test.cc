@@ -77,9 +77,10 @@ class ScriptedRegistry : public v1::RegistryService::CallbackService {
     explicit Stream(const v1::WatchRequest& request) : request_(request) {}
 
     const v1::WatchRequest& request() const { return request_; }
-    void Send(const Message& message) {
+    void Send(const Message& message) { Send(message.Proto()); }
+    void Send(v1::WatchResponse response) {
       std::unique_lock lock(mutex_);
-      queue_.push_back(message.Proto());
+      queue_.push_back(std::move(response));
       if (queue_.size() == 1) StartWrite(&queue_.front());
     }
     void End(grpc::StatusCode code) { Finish(grpc::Status(code, "as scripted")); }
@@ -213,6 +214,22 @@ TEST_F(ClientTest, ResumesFromWhatItHasSeenWhole) {
   stream = registry_.AwaitStream();
   ASSERT_NE(stream, nullptr);
   EXPECT_EQ(stream->request().epoch(), "e1");
+  EXPECT_EQ(stream->request().version(), 4u);
+  stream->Send({.version = 6, .entries = {"b"}});
+  EXPECT_THAT(Names(AwaitChange().entries), ElementsAre("b"));
+}
+
+// gRPC tells of it as of the end of the stream, which the manager knows nothing of.
+TEST_F(ClientTest, AfterAMessageThatCannotBeReadItConnectsAnew) {
+  auto* stream = registry_.AwaitStream();
+  stream->Send({.version = 4, .full = true, .entries = {"a"}});
+  AwaitChange();
+  v1::WatchResponse broken = Message{.version = 5}.Proto();
+  broken.mutable_problems()->add_items()->set_file("\xff");  // Not UTF-8.
+  stream->Send(std::move(broken));
+
+  stream = registry_.AwaitStream();
+  ASSERT_NE(stream, nullptr);
   EXPECT_EQ(stream->request().version(), 4u);
   stream->Send({.version = 6, .entries = {"b"}});
   EXPECT_THAT(Names(AwaitChange().entries), ElementsAre("b"));

@@ -7,18 +7,14 @@
 #include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/impl/server_initializer.h>
 #include <grpcpp/resource_quota.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "common/rpc/callback_threads.h"
 #include "common/rpc/grpc_log.h"
+#include "common/rpc/listener.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace krypton::rpc {
@@ -54,35 +50,7 @@ class NameCollectorOption : public grpc::ServerBuilderOption {
   std::vector<std::string>* const names_;
 };
 
-// Why an address cannot be bound, which gRPC does not say: tries it itself.
-std::string WhyNotBound(const config::HostPort& address) {
-  addrinfo hints = {};
-  hints.ai_flags = AI_PASSIVE;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(address.port);
-  const char* host = address.host.empty() ? nullptr : address.host.c_str();
-  if (const int error = getaddrinfo(host, port.c_str(), &hints, &found); error != 0) {
-    return gai_strerror(error);
-  }
-  std::string why = "gRPC could not listen on it";
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    const int fd = socket(one->ai_family, one->ai_socktype | SOCK_CLOEXEC, one->ai_protocol);
-    if (fd < 0) continue;
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const bool bound = bind(fd, one->ai_addr, one->ai_addrlen) == 0 && listen(fd, 1) == 0;
-    if (!bound) why = strerror(errno);
-    close(fd);
-    if (!bound) break;
-  }
-  freeaddrinfo(found);
-  return why;
-}
-
 void AddArguments(const Server::Settings& settings, grpc::ServerBuilder& builder) {
-  // Two processes on one port are a mistake, not load balancing.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // The counterpart of channel.cc: pings of clients are welcome, and dead clients are noticed.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -118,6 +86,8 @@ struct Server::Impl {
   Settings settings;
   std::vector<grpc::Service*> services;
   std::vector<std::string> names;
+  std::unique_ptr<Listener> listener;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
   bool down = false;
 };
@@ -144,21 +114,27 @@ absl::StatusOr<config::HostPort> Server::Start() {
   if (!address.ok()) return address.status();
   const auto credentials = ServerCredentials(impl_->settings.tls);
   if (!credentials.ok()) return credentials.status();
+  auto listener = Listener::Open(*address);
+  if (!listener.ok()) return listener.status();
   grpc::ServerBuilder builder;
-  int port = 0;
-  const config::HostPort listen = {address->host.empty() ? "::" : address->host, address->port};
-  builder.AddListeningPort(config::ToString(listen), *credentials, &port);
+  impl_->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, *credentials);
   AddArguments(impl_->settings, builder);
   for (grpc::Service* service : impl_->services) builder.RegisterService(service);
   builder.SetOption(std::make_unique<NameCollectorOption>(&impl_->names));
   impl_->server = builder.BuildAndStart();
-  if (impl_->server == nullptr || port == 0) {
-    impl_->server.reset();
-    return absl::UnavailableError("cannot listen on " + config::ToString(*address) +
-                                  " (gRPC): " + WhyNotBound(*address));
+  if (impl_->server == nullptr) {
+    return absl::UnavailableError("gRPC cannot serve on " + config::ToString(*address) +
+                                  "; the lines before say why");
   }
+  impl_->listener = *std::move(listener);
+  address->port = impl_->listener->port();
   SetServing(true);
-  address->port = static_cast<uint16_t>(port);
+  impl_->listener->Start([acceptor = impl_->acceptor.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    acceptor->HandleNewConnection(&connection);
+  });
   return address;
 }
 
@@ -178,6 +154,8 @@ void Server::SetServing(bool serving) {
 void Server::Shutdown(std::chrono::milliseconds grace) {
   if (impl_->server == nullptr || std::exchange(impl_->down, true)) return;
   SetServing(false);
+  // Before gRPC, which would leave the connections open that come after its end.
+  impl_->listener->Stop();
   impl_->server->Shutdown(std::chrono::system_clock::now() + grace);
 }
 

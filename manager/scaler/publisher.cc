@@ -80,6 +80,7 @@ class Publisher::Impl::Stream
 
   void OnReadDone(bool ok) override {
     if (!ok) {
+      Cancel();  // Where an answer cannot be read, the manager goes on.
       owner_->OnStreamEnding();
       RemoveHold();
       return;
