@@ -28,11 +28,16 @@ add_library(krypton_precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
 target_precompile_headers(krypton_precompiled PRIVATE ${precompiled})
 add_executable(krypton_precompiled_test ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
 target_precompile_headers(krypton_precompiled_test PRIVATE ${precompiled} <fstream> <gmock/gmock.h> <gtest/gtest.h>)
+# Of these they have the headers, and not the definitions, which not all who use the result have (g++ refuses it
+# then): Abseil of Debian 13 defines NOMINMAX.
 foreach(target krypton_precompiled krypton_precompiled_test)
-  target_link_libraries(${target} PRIVATE absl::flat_hash_map absl::statusor absl::strings gRPC::grpc++
-    protobuf::libprotobuf krypton_warnings krypton_precompiled_warnings)
+  foreach(library absl::flat_hash_map absl::statusor absl::strings gRPC::grpc++ protobuf::libprotobuf)
+    target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:${library},INTERFACE_INCLUDE_DIRECTORIES>)
+    target_link_libraries(${target} PRIVATE $<LINK_ONLY:${library}>)
+  endforeach()
+  target_link_libraries(${target} PRIVATE krypton_warnings krypton_precompiled_warnings)
 endforeach()
-target_link_libraries(krypton_precompiled_test PRIVATE GTest::gmock)
+target_link_libraries(krypton_precompiled_test PRIVATE GTest::gmock)  # With its definitions: all tests have them.
 set_target_properties(krypton_precompiled_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
 function(krypton_library name)
