@@ -1,5 +1,9 @@
 #include "gateway/gateway.h"
 
+#include <algorithm>
+#include <string>
+
+#include "common/resource/key.h"
 #include "gateway/call.h"
 #include "gateway/request_id.h"
 #include "gateway/verdict.h"
@@ -12,6 +16,15 @@ constexpr char kBadName[] = "namespace and name must be plain RFC 1123 labels";
 constexpr char kNoSuchRoute[] =
     "no such route: agents are at /v1/agents/{namespace}/{name}[/rest], models at "
     "/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses and /v1/models";
+
+// Names what may be a name; the rest of what strangers send is not repeated.
+std::string NoSuchAgent(std::string_view key) {
+  const size_t slash = std::min(key.find('/'), key.size());
+  const bool named = slash < key.size() && resource::IsDnsLabel(key.substr(0, slash)) &&
+                     resource::IsDnsLabel(key.substr(slash + 1));
+  if (!named) return "no such agent: namespace and name are RFC 1123 labels";
+  return "no agent " + std::string(key);
+}
 
 }  // namespace
 
@@ -56,7 +69,8 @@ http::Task<void> Gateway::HandleAgentCall(http::Exchange& exchange, const Route&
     dispatcher = routes_.FindAgent(route.key());
   }
   if (dispatcher == nullptr) {
-    co_await exchange.RespondError(http::ErrorCode::kAgentNotFound, "no such agent");
+    const std::string message = NoSuchAgent(route.key());
+    co_await exchange.RespondError(http::ErrorCode::kAgentNotFound, message);
     co_return;
   }
   exchange.set_context(dispatcher->shared_metrics());

@@ -103,6 +103,18 @@ TEST(GatewayTest, WithoutARestTheInvocationPathAndTheAgentsHost) {
   EXPECT_THAT(answer->body, HasSubstr("host: localhost:9000\n"));
 }
 
+TEST(GatewayTest, AnUnknownAgentIsNamedWhereItCanBeOne) {
+  Mesh mesh;
+  mesh.Register({});
+  const auto body = [&](const char* path) { return mesh.NewClient().Get(path)->body; };
+  EXPECT_THAT(body("/v1/agents/default/nobody"), HasSubstr("\"no agent default/nobody\""));
+  EXPECT_THAT(body("/v1/agents/default/%6eobody"), HasSubstr("\"no agent default/nobody\""));
+  for (const char* path :
+       {"/v1/agents/default/%ff", "/v1/agents/default/%22%0a", "/v1/agents/A/b"}) {
+    EXPECT_THAT(body(path), HasSubstr("\"no such agent: namespace and name")) << path;
+  }
+}
+
 TEST(GatewayTest, UnknownAgentsAndRoutesCountUnderFixedLabels) {
   Mesh mesh;
   mesh.Register({});
@@ -152,6 +164,7 @@ TEST(GatewayTest, AColdStartThatNeverComesIsAStartTimeout) {
   const auto answer = mesh.Get();
   EXPECT_EQ(answer->status, 504);
   EXPECT_EQ(ErrorOf(answer), "start_timeout");
+  EXPECT_THAT(answer->body, HasSubstr("within spec.startupTimeout, which is 100ms"));
   EXPECT_EQ(mesh.totals().waiting, 0);
 }
 

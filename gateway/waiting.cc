@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/config/duration.h"
 #include "common/http/workers.h"
 
 namespace krypton::gateway {
@@ -59,7 +60,8 @@ http::Task<std::optional<Error>> Waiting::Wait(Ticket& ticket, Place place) {
     if (place != Place::kQueued) break;
     if (now >= start_deadline && !dispatcher_.HasReadyEndpoint()) {
       co_return Error{.code = ErrorCode::kStartTimeout,
-                      .message = "no replica came up within spec.startupTimeout"};
+                      .message = "no replica came up within spec.startupTimeout, which is " +
+                                 config::FormatDuration(startup_timeout_)};
     }
     if (now >= deadline_) {
       co_return Error{.code = ErrorCode::kAgentTimeout,

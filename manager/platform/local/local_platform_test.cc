@@ -159,7 +159,7 @@ TEST_F(LocalPlatformTest, AnEditThatProcessesWouldNotNoticeDoesNotRoll) {
 TEST_F(LocalPlatformTest, AnEditThatFailsLeavesTheOldOneServing) {
   const Replica old = RunOne(Serve());
   WriteManifest("a.yaml", Agent("echo", "echo out of luck >&2; exit 3"));
-  ASSERT_TRUE(WaitFailed("the agent exited with status 3: out of luck, is started again after"));
+  ASSERT_TRUE(WaitFailed("the agent exited with status 3, is started again after"));
   EXPECT_EQ(recorder_->replicas(kEcho, ReplicaPhase::kRunning).at(0).instance, old.instance);
   EXPECT_THAT(Call(old), HasSubstr(old.ref));
   // The repair rolls.
@@ -204,10 +204,12 @@ TEST_F(LocalPlatformTest, WhatNeverBecomesReadyIsReplaced) {
   WriteManifest("a.yaml", Agent("echo", "sleep 1000", "  startupTimeout: 300ms\n"));
   StartPlatform();
   SetReplicas(kEcho, 1);
-  ASSERT_TRUE(WaitFailed("did not become ready within 300ms"));
+  ASSERT_TRUE(WaitFailed("did not become ready within 300ms: nothing listens on its $PORT"));
   ASSERT_TRUE(Wait([&] {
     const auto replicas = recorder_->replicas(kEcho);
-    return replicas.size() == 1 && replicas[0].restarts >= 1;
+    return replicas.size() == 1 && replicas[0].restarts >= 1 &&
+           replicas[0].phase == ReplicaPhase::kStarting &&
+           replicas[0].message.starts_with("is tried again; before it, did not become ready");
   }));
 }
 

@@ -30,7 +30,7 @@ std::string RandomHex(size_t bytes) {
   return hex;
 }
 
-// ": ModuleNotFoundError: ...": the last line of a log, which most often says why; or nothing.
+// The last line of a log, which often says why; or nothing.
 std::string LastWords(const std::string& log) {
   const auto text = ReadFile(log, 64 << 20);
   if (!text.ok()) return "";
@@ -40,19 +40,26 @@ std::string LastWords(const std::string& log) {
   const size_t begin = before == std::string::npos ? 0 : before + 1;
   std::string line = text->substr(begin, std::min<size_t>(end + 1 - begin, 200));
   if (config::FindInvalidUtf8(line) != std::string::npos) return "";
-  return ": " + line;
+  return line;
+}
+
+std::string Join(std::string what, const std::string& last_line) {
+  return last_line.empty() ? what : std::move(what) + "; its last line: " + last_line;
 }
 
 }  // namespace
 
 LocalReplica::LocalReplica(const LocalContext& context, const resource::Resource& resource,
-                           std::string process_template, int restarts, Events events)
-    : context_(context), events_(std::move(events)), startup_timeout_(resource.startup_timeout()) {
+                           std::string process_template, Past past, Events events)
+    : context_(context),
+      events_(std::move(events)),
+      failure_before_(std::move(past.failure)),
+      startup_timeout_(resource.startup_timeout()) {
   record_.instance = RandomHex(12);
   record_.key = resource.key();
   record_.uid = resource.metadata().uid();
   record_.generation = resource.generation();
-  record_.restarts = restarts;
+  record_.restarts = past.restarts;
   record_.start_time = std::chrono::system_clock::now();
   record_.process_template = std::move(process_template);
   record_.grace = GraceOf(resource, context.settings);
@@ -135,7 +142,8 @@ void LocalReplica::Attach(std::unique_ptr<SupervisorLink> link) {
     events_.on_change();
   };
   events.on_failure = [this](const std::string& who, const std::string& what) {
-    Fail(what + LastWords(folder() + "/" + who + ".log"));
+    last_line_ = LastWords(folder() + "/" + who + ".log");
+    Fail(what);
   };
   events.on_gone = [this] { OnGone(); };
   link_->Listen(std::move(events));
@@ -213,9 +221,11 @@ void LocalReplica::Kill(const std::string& why) {
 void LocalReplica::OnDeadline() {
   deadline_ = kNever;
   if (phase_ == ReplicaPhase::kStarting) {
-    return Kill(fmt::format("did not become ready within {}{}",
-                            config::FormatDuration(startup_timeout_),
-                            message_.empty() ? "" : ": " + message_));
+    const std::string why =
+        message_.empty() ? fmt::format("nothing listens on its $PORT, {}", record_.agent_port)
+                         : message_;
+    return Kill(fmt::format("did not become ready within {}: {}",
+                            config::FormatDuration(startup_timeout_), why));
   }
   if (link_ == nullptr || phase_ == ReplicaPhase::kRunning) return;
   log::Warn("supervisor does not react and is ended",
@@ -247,6 +257,10 @@ void LocalReplica::OnGone() {
   events_.on_gone();
 }
 
+LocalReplica::Past LocalReplica::AsPast() const {
+  return {record_.restarts + 1, Join(message_, last_line_)};
+}
+
 Replica LocalReplica::Report() const {
   Replica replica;
   replica.instance = record_.instance;
@@ -259,6 +273,10 @@ Replica LocalReplica::Report() const {
   if (link_ != nullptr && link_->agent_pid() > 0) replica.ref = std::to_string(link_->agent_pid());
   if (phase_ == ReplicaPhase::kFailed && retry_after_.has_value()) {
     replica.message += fmt::format(", is started again after {} s", retry_after_->count());
+  }
+  replica.message = Join(std::move(replica.message), last_line_);
+  if (replica.message.empty() && phase_ == ReplicaPhase::kStarting && !failure_before_.empty()) {
+    replica.message = "is tried again; before it, " + failure_before_;
   }
   return replica;
 }

@@ -44,9 +44,15 @@ class LocalReplica {
     std::function<void()> on_gone;
   };
 
-  // A new one; nothing runs before Start. `restarts`: of the one in whose place it comes.
+  // What came before in its place: how many there were, and why the last one failed.
+  struct Past {
+    int restarts = 0;
+    std::string failure;
+  };
+
+  // A new one; nothing runs before Start.
   LocalReplica(const LocalContext& context, const resource::Resource& resource,
-               std::string process_template, int restarts, Events events);
+               std::string process_template, Past past, Events events);
   // One that an earlier manager started. `link` is null: it has ended since.
   LocalReplica(const LocalContext& context, ReplicaRecord record,
                std::unique_ptr<SupervisorLink> link, std::chrono::nanoseconds startup_timeout,
@@ -81,6 +87,8 @@ class LocalReplica {
   std::string folder() const { return context_.FolderOf(record_.instance); }
 
   Replica Report() const;
+  // For the one that comes in its place.
+  Past AsPast() const;
   // Shown while it is failed: how long after its failure it is started again. (What is left of that
   // would be wrong a second later, wherever the message is kept.)
   void set_retry_after(std::chrono::seconds wait) { retry_after_ = wait; }
@@ -103,6 +111,8 @@ class LocalReplica {
   bool started_ = false;
   ReplicaPhase phase_ = ReplicaPhase::kStarting;
   std::string message_;
+  std::string last_line_;  // Of its log, once it has failed.
+  const std::string failure_before_;
   std::chrono::nanoseconds startup_timeout_{0};
   Loop::Clock::time_point deadline_ = Loop::Clock::time_point::max();
   std::optional<std::chrono::seconds> retry_after_;

@@ -154,13 +154,11 @@ void ReplicaGroup::Reconcile() {
   CountFailures();
   Plan plan;
   if (desired_.has_value()) plan = PlanReplicas(Input());
-  std::vector<int> restarts;
-  for (const std::string& instance : plan.forget) {
-    restarts.push_back(Find(instance)->record().restarts + 1);
-  }
+  std::vector<LocalReplica::Past> pasts;
+  for (const std::string& instance : plan.forget) pasts.push_back(Find(instance)->AsPast());
   const std::vector<LocalReplica*> draining = MarkDrains(plan.drain);
   RemoveGone(plan.forget);
-  const std::vector<LocalReplica*> added = AddReplicas(plan.start, std::move(restarts));
+  const std::vector<LocalReplica*> added = AddReplicas(plan.start, std::move(pasts));
   // Said before it is done: a sidecar is known before it reports, and no request is sent to one
   // that drains.
   Tell();
@@ -221,12 +219,13 @@ void ReplicaGroup::RemoveGone(const std::vector<std::string>& forget) {
   });
 }
 
-std::vector<LocalReplica*> ReplicaGroup::AddReplicas(int count, std::vector<int> restarts) {
-  restarts.resize(static_cast<size_t>(std::max(count, 0)), 0);
+std::vector<LocalReplica*> ReplicaGroup::AddReplicas(int count,
+                                                     std::vector<LocalReplica::Past> pasts) {
+  pasts.resize(static_cast<size_t>(std::max(count, 0)));
   std::vector<LocalReplica*> added;
   for (int i = 0; i < count; ++i) {
-    replicas_.push_back(std::make_unique<LocalReplica>(context_, *resource_, template_, restarts[i],
-                                                       EventsOfReplica()));
+    replicas_.push_back(std::make_unique<LocalReplica>(context_, *resource_, template_,
+                                                       std::move(pasts[i]), EventsOfReplica()));
     added.push_back(replicas_.back().get());
     changed_ = true;
   }

@@ -61,7 +61,7 @@ class ReplicaGroup {
   void RunDeadlines();
   void RemoveGone(const std::vector<std::string>& forget);
   std::vector<LocalReplica*> MarkDrains(const std::vector<std::string>& instances);
-  std::vector<LocalReplica*> AddReplicas(int count, std::vector<int> restarts);
+  std::vector<LocalReplica*> AddReplicas(int count, std::vector<LocalReplica::Past> pasts);
   void CountFailures();
   void Tell();
   void SetTimer();
