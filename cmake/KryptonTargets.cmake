@@ -28,8 +28,11 @@ add_library(krypton_precompiled OBJECT ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
 target_precompile_headers(krypton_precompiled PRIVATE ${precompiled})
 add_executable(krypton_precompiled_test ${CMAKE_SOURCE_DIR}/cmake/precompiled.cc)
 target_precompile_headers(krypton_precompiled_test PRIVATE ${precompiled} <fstream> <gmock/gmock.h> <gtest/gtest.h>)
-# Of these they have the headers, and not the definitions, which not all who use the result have (g++ refuses it
-# then): Abseil of Debian 13 defines NOMINMAX.
+# g++ refuses the result where another macro is defined that it asks for. So they have the headers of these
+# libraries without their definitions; and what newer Abseil defines for whoever links it, all have.
+if(absl_VERSION VERSION_GREATER_EQUAL 20230101)
+  add_compile_definitions(NOMINMAX)
+endif()
 foreach(target krypton_precompiled krypton_precompiled_test)
   foreach(library absl::flat_hash_map absl::statusor absl::strings gRPC::grpc++ protobuf::libprotobuf)
     target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:${library},INTERFACE_INCLUDE_DIRECTORIES>)
