@@ -1,7 +1,7 @@
 # The three kinds of target, so that a folder's CMakeLists.txt is a list of files.
 #
 #   krypton_library(NAME SOURCES ... DEPS ... TESTS ... TEST_DEPS ...)
-#   krypton_binary(NAME SOURCES ... DEPS ...)        installed
+#   krypton_binary(NAME SOURCES ... DEPS ...)        installed; all of them: the target `programs`
 #   krypton_test(NAME [WAITS] SOURCES ... DEPS ...)  GoogleTest, registered test by test. WAITS: for processes
 #                                                    and times, so that a test needs no core of its own
 
@@ -54,11 +54,13 @@ function(krypton_library name)
   endif()
 endfunction()
 
+add_custom_target(programs)
 function(krypton_binary name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} krypton_warnings krypton_executable)
+  add_dependencies(programs ${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
