@@ -36,6 +36,7 @@ void LocalLogStream::FindSources() {
     } else if (first_ || options_.follow) {
       const int lines = first_ ? std::clamp(options_.tail_lines, 0, 10'000) : kAllLines;
       sources_.emplace(source.instance, Source{LogTail(source.folder, lines), source.ended, false});
+      order_.push_back(source.instance);
     }
   }
   first_ = false;
@@ -51,10 +52,11 @@ void LocalLogStream::FindSources() {
 absl::StatusOr<LogBatch> LocalLogStream::Read(size_t max_bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   FindSources();
-  // From the one after the last, so that a loud replica does not drown the others.
-  std::vector<std::string> order;
-  for (const auto& [instance, source] : sources_) order.push_back(instance);
-  std::rotate(order.begin(), std::upper_bound(order.begin(), order.end(), last_), order.end());
+  // The oldest first; then from the one after the last, so that a loud replica does not drown the
+  // others.
+  std::vector<std::string> order = order_;
+  const auto last = std::find(order.begin(), order.end(), last_);
+  if (last != order.end()) std::rotate(order.begin(), last + 1, order.end());
   for (const std::string& instance : order) {
     Source& source = sources_.at(instance);
     if (source.finished) continue;

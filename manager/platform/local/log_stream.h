@@ -81,6 +81,7 @@ class LocalLogStream : public LogStream {
   const WaitFor wait_for_;
   std::mutex mutex_;
   std::map<std::string, Source> sources_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> order_ ABSL_GUARDED_BY(mutex_);  // As they came.
   // The instance that was read last: each has its turn.
   std::string last_ ABSL_GUARDED_BY(mutex_);
   bool first_ ABSL_GUARDED_BY(mutex_) = true;

@@ -153,6 +153,23 @@ TEST_F(LogsTest, AFailedReplicaSaysItsLastWords) {
   EXPECT_THAT(Collect(**stream, [](const auto&) { return false; }), Contains("out of luck"));
 }
 
+TEST_F(LogsTest, WhatTheOlderReplicaSaidComesFirst) {
+  settings_.first_backoff = settings_.max_backoff = std::chrono::milliseconds(20);
+  WriteManifest("a.yaml", Agent("echo", "echo >> runs; wc -l < runs; exit 1"));
+  StartPlatform();
+  SetReplicas(kEcho, 1);
+  // Two replicas at a time, whose names are drawn by lot.
+  for (int seen = 0; seen < 12;) {
+    auto stream = platform_->ReadLogs(key_, {.follow = false, .tail_lines = 10, .instance = ""});
+    ASSERT_TRUE(stream.ok());
+    const auto lines = Collect(**stream, [](const auto&) { return false; });
+    for (size_t i = 1; i < lines.size(); ++i) {
+      ASSERT_LT(std::stoi(lines[i - 1]), std::stoi(lines[i]));
+      ++seen;
+    }
+  }
+}
+
 TEST_F(LogsTest, OfOneReplicaTheStreamEndsWithThatReplica) {
   WriteManifest("a.yaml", Agent("echo", "echo hello\n" + testing::Serve()));
   StartPlatform();
