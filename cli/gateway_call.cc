@@ -35,8 +35,12 @@ std::string ErrorText(const httplib::Response& response, const std::string& body
 
 std::string RefusalText(const GatewayCall& call, const httplib::Response& response,
                         const std::string& body) {
-  return call.target + " answered " + std::to_string(response.status) + " " + response.reason +
-         "\n" + ErrorText(response, body);
+  std::string text = call.target + " answered " + std::to_string(response.status) + " " +
+                     response.reason + "\n" + ErrorText(response, body);
+  if (response.get_header_value("krypton-error") == "start_timeout") {
+    text += "\n'krypton logs " + call.target + "' and 'krypton why " + call.target + "' say more";
+  }
+  return text;
 }
 
 namespace {
@@ -84,8 +88,21 @@ absl::Status BrokenCall(const GatewayCall& call, httplib::Error error) {
                                   "; start a mesh with 'krypton up DIR', or say where it is with "
                                   "--gateway or KRYPTON_GATEWAY");
   }
-  return absl::UnavailableError("the call to " + call.target +
-                                " broke: " + httplib::to_string(error));
+  const std::string logs = "'krypton logs " + call.target + "' shows what it printed";
+  if (error == httplib::Error::Read) {
+    // cpp-httplib does not say which.
+    return absl::UnavailableError("the answer of " + call.target +
+                                  " ended before it was complete, or was silent for longer than "
+                                  "--timeout; " +
+                                  logs);
+  }
+  if (error == httplib::Error::Write) {
+    return absl::UnavailableError(
+        "the gateway closed the connection before it had read the call to " + call.target + "; " +
+        logs);
+  }
+  return absl::UnavailableError("the call to " + call.target + " failed (" +
+                                httplib::to_string(error) + "); " + logs);
 }
 
 }  // namespace krypton::cli

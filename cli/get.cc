@@ -69,8 +69,17 @@ void PrintTroubles(const std::vector<Item>& items) {
   }
 }
 
+std::string Named(const GetOptions& options) {
+  return options.name_space.empty() ? options.name : options.name_space + "/" + options.name;
+}
+
 template <typename Item>
 int PrintOnce(const std::vector<Item>& items, const Row& header, const GetOptions& options) {
+  if (items.empty() && !options.name.empty()) {
+    return Fail(absl::NotFoundError("no " + options.what.substr(0, options.what.size() - 1) + " " +
+                                    Named(options) + "; 'krypton get " + options.what +
+                                    "' lists them"));
+  }
   if (options.output != "table") {
     const auto document = ListDocument(items, options.output);
     if (!document.ok()) return Fail(document.status());
@@ -275,7 +284,8 @@ int RunGet(GetOptions options) {
   const auto control_plane = ControlPlane::Connect(found.control_plane, options.tls);
   if (!control_plane.ok()) return Fail(control_plane.status());
   const int status = command->second(*control_plane, options);
-  if (status == kOk && options.output == "table" && !options.watch) PrintProblems(*control_plane);
+  // A manifest that was refused may be why there is none of that name.
+  if (options.output == "table" && !options.watch) PrintProblems(*control_plane);
   return status;
 }
 

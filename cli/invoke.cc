@@ -95,6 +95,7 @@ class Call {
   int End() const {
     if (nobody_reads_ || (answered_ && !failed_)) return kOk;
     if (!answered_) return Fail(BrokenCall(call_, error_));
+    if (options_.include) Print(Head(response_));
     const std::string refusal = Printable(RefusalText(call_, response_, error_body_));
     fprintf(stderr, "krypton: %s\n", refusal.c_str());
     return kFailed;
@@ -184,6 +185,7 @@ int RunInvoke(const InvokeOptions& options) {
   if (invocation.no_such_agent()) {
     if (IsModel(call, id)) return InvokeModel(options, call, id, *body, *std::move(headers));
     return Fail(absl::NotFoundError("there is neither an agent nor a model " + id +
+                                    " at the gateway " + found.gateway +
                                     "; 'krypton get agents' and 'krypton get models' list them"));
   }
   return invocation.End();

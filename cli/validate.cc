@@ -72,12 +72,16 @@ int RunValidate(const ValidateOptions& options) {
         status = Fail(content.status());
         continue;
       }
-      const resource::Manifest manifest = resource::ParseManifest(file, *content, target);
+      resource::Manifest manifest = resource::ParseManifest(file, *content, target);
+      std::stable_sort(manifest.problems.begin(), manifest.problems.end(),
+                       [](const auto& a, const auto& b) { return a.line() < b.line(); });
       for (const auto& problem : manifest.problems) {
         Print(resource::ToString(problem) + "\n");
         status = kFailed;
       }
-      if (manifest.problems.empty()) {
+      if (manifest.problems.empty() && manifest.resources.empty()) {
+        status = Fail(absl::NotFoundError(file + " holds no manifest"));
+      } else if (manifest.problems.empty()) {
         Print(file + ": " + std::to_string(manifest.resources.size()) +
               (manifest.resources.size() == 1 ? " resource is right\n" : " resources are right\n"));
       }

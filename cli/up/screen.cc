@@ -149,16 +149,18 @@ void AddNews(const std::deque<std::string>& news, size_t width, Lines& lines) {
 std::vector<std::string> ThingsToTry(const MeshAddresses& addresses,
                                      const std::vector<v1::Agent>& agents,
                                      const std::vector<v1::Model>& models) {
-  std::string agent = "default/hello";
-  const auto is_hello = [](const v1::Agent& one) { return one.metadata().name() == "hello"; };
-  if (!agents.empty() && std::none_of(agents.begin(), agents.end(), is_hello)) {
-    agent = agents.front().metadata().namespace_() + "/" + agents.front().metadata().name();
+  std::vector<std::string> things;
+  if (!agents.empty()) {
+    const auto hello = std::find_if(agents.begin(), agents.end(), [](const v1::Agent& one) {
+      return one.metadata().name() == "hello";
+    });
+    const v1::ObjectMeta& agent = (hello != agents.end() ? *hello : agents.front()).metadata();
+    things.push_back("curl -i http://" + addresses.gateway.http + "/v1/agents/" +
+                     agent.namespace_() + "/" + agent.name());
   }
-  std::vector<std::string> things = {
-      "curl -i http://" + addresses.gateway.http + "/v1/agents/" + agent,
-      "curl http://" + addresses.control_plane.http + "/v1/agents",
-      "grpcurl -plaintext " + addresses.control_plane.grpc +
-          " krypton.v1.ControlPlaneService/ListAgents"};
+  things.push_back("curl http://" + addresses.control_plane.http + "/v1/agents");
+  things.push_back("grpcurl -plaintext " + addresses.control_plane.grpc +
+                   " krypton.v1.ControlPlaneService/ListAgents");
   if (!models.empty()) things.push_back("krypton chat " + models.front().metadata().name());
   return things;
 }

@@ -87,7 +87,14 @@ class Display {
     state_.models = std::move(snapshot.models);
     state_.problems = std::move(snapshot.problems);
     for (const std::string& line : snapshot.news) Say(line);
-    if (live_) Draw();
+    if (live_) {
+      Draw();
+    } else if (!suggested_ && !(state_.agents.empty() && state_.models.empty())) {
+      suggested_ = true;
+      for (const std::string& line : ThingsToTry(state_.addresses, state_.agents, state_.models)) {
+        Print("try: " + line + "\n");
+      }
+    }
   }
   void Begin(const MeshAddresses& addresses, const std::string& state_dir) {
     state_.addresses = addresses;
@@ -101,7 +108,6 @@ class Display {
       Print(at->name + (at->http.empty() ? "" : "  http " + at->http) + "  grpc " + at->grpc +
             "  ops " + at->ops + "\n");
     }
-    for (const std::string& line : ThingsToTry(addresses, {}, {})) Print("try: " + line + "\n");
   }
   // What comes now is printed below the screen.
   void End() {
@@ -120,6 +126,7 @@ class Display {
 
   const bool live_;
   bool drawn_ = false;
+  bool suggested_ = false;
   ScreenState state_;
 };
 

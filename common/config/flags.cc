@@ -12,6 +12,7 @@
 #include "common/config/duration.h"
 #include "common/config/flags_impl.h"
 #include "common/config/known_environment.h"
+#include "common/config/suggest.h"
 #include "common/config/version.h"
 
 extern char** environ;
@@ -102,15 +103,10 @@ FlagEntry List(std::vector<std::string>* value, std::string help, std::string pl
   return entry;
 }
 
-// CLI11's texts, cut to one sentence that names the flag.
+// CLI11's text, cut to one sentence that names the flag.
 std::string Sentence(const CLI::ParseError& error) {
   std::string text = error.what();
   if (!text.empty() && text.back() == '\n') text.pop_back();
-  const std::string_view unexpected = "not expected: ";
-  if (const size_t at = text.find(unexpected); at != std::string::npos) {
-    const std::string what = text.substr(at + unexpected.size());
-    return (what.starts_with('-') ? "unknown flag: " : "unexpected argument: ") + what;
-  }
   return text;
 }
 
@@ -149,6 +145,47 @@ void Flags::Impl::DeclarePositional(FlagEntry entry, std::string name, bool requ
 void Flags::Impl::Forget() {
   for (const auto& entry : entries) entry->given.clear();
   for (const auto& child : commands) child->impl_->Forget();
+}
+
+// What CLI11 could not place, in the order of the command line.
+std::string Flags::Impl::Unplaced() const {
+  const std::vector<std::string> rest = app->remaining(true);
+  const auto flag = std::find_if(rest.begin(), rest.end(),
+                                 [](const std::string& text) { return text.starts_with('-'); });
+  if (flag == rest.end()) return "unexpected argument: " + (rest.empty() ? "" : rest.front());
+  const std::string name = flag->substr(0, flag->find('='));
+  const Flags* const chosen = Chosen();
+  std::vector<std::string> spelled;
+  for (const auto& entry : (chosen == nullptr ? *this : *chosen->impl_).entries) {
+    if (!entry->positional) spelled.push_back("--" + entry->name);
+  }
+  return "unknown flag: " + name + DidYouMean(name, {spelled.begin(), spelled.end()});
+}
+
+Flags* Flags::Impl::Find(std::string_view name) const {
+  for (const auto& child : commands) {
+    if (child->impl_->app->get_name() == name) return child.get();
+  }
+  return nullptr;
+}
+
+// `help`, `help COMMAND`, and commands that there are not, which CLI11 takes for arguments.
+std::string Flags::HelpFor(int argc, const char* const* argv, std::string* problem) const {
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (impl_->commands.empty() || first.starts_with('-')) return "";
+  const bool asks = first == "help";
+  if (asks && argc == 2) return HelpText();
+  const std::string_view name = asks ? argv[2] : first;
+  const Flags* const found = impl_->Find(name);
+  if (found == nullptr) {
+    std::vector<std::string_view> known = {"help"};
+    std::vector<std::string> names;
+    for (const auto& child : impl_->commands) names.push_back(child->impl_->app->get_name());
+    known.insert(known.end(), names.begin(), names.end());
+    *problem = "unknown command: " + std::string(name) + DidYouMean(name, known);
+    return "";
+  }
+  return asks ? found->HelpText() : "";
 }
 
 Flags* Flags::Impl::Chosen() const {
@@ -362,10 +399,16 @@ std::optional<int> Flags::Parse(int argc, const char* const* argv) {
     fputs(HelpText().c_str(), stderr);
     return 2;
   }
+  std::string problem;
+  if (const std::string help = HelpFor(argc, argv, &problem); !help.empty()) {
+    fputs(help.c_str(), stdout);
+    return 0;
+  }
+  if (!problem.empty()) status = absl::InvalidArgumentError(problem);
   try {
-    impl_->app->parse(argc, argv);
-    status = impl_->Apply();
-    if (status.ok()) status = impl_->CheckEnvironment();
+    if (status.ok()) impl_->app->parse(argc, argv);
+    status.Update(impl_->Apply());
+    status.Update(impl_->CheckEnvironment());
   } catch (const CLI::CallForHelp&) {
     const Flags* chosen = impl_->Chosen();
     fputs((chosen != nullptr ? *chosen : *this).HelpText().c_str(), stdout);
@@ -374,6 +417,8 @@ std::optional<int> Flags::Parse(int argc, const char* const* argv) {
     printf("%s %s (commit %s, %s)\n", impl_->program.c_str(), std::string(Version()).c_str(),
            std::string(Commit()).c_str(), std::string(CommitDate()).c_str());
     return 0;
+  } catch (const CLI::ExtrasError&) {
+    status = absl::InvalidArgumentError(impl_->Unplaced());
   } catch (const CLI::ParseError& error) {
     status = absl::InvalidArgumentError(Sentence(error));
   }

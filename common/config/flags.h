@@ -96,6 +96,10 @@ class Flags {
 
  private:
   struct Impl;
+
+  // The text that the first arguments ask for; empty: none. `problem`: there is no such command.
+  std::string HelpFor(int argc, const char* const* argv, std::string* problem) const;
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -53,6 +53,8 @@ struct Flags::Impl {
   // After CLI11: applies what was given here and in the chosen sub-command.
   absl::Status Apply();
   absl::Status CheckEnvironment() const;
+  std::string Unplaced() const;
+  Flags* Find(std::string_view command_name) const;
   Flags* Chosen() const;
 };
 

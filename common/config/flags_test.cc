@@ -219,10 +219,24 @@ TEST_F(CommandsTest, AListTakesAllThatRemain) {
 
 TEST_F(CommandsTest, MissingOrUnknownOnesAreMistakes) {
   EXPECT_EQ(Parse({}), 2);
-  EXPECT_EQ(Parse({"gett"}), 2);
+  EXPECT_EQ(Parse({"gett", "agents"}), 2);
+  EXPECT_TRUE(output_.starts_with("krypton: unknown command: gett; did you mean \"get\"?\n"))
+      << output_;
+  EXPECT_EQ(Parse({"help", "gett"}), 2);
   EXPECT_EQ(Parse({"get"}), 2);
   EXPECT_NE(output_.find("WHAT"), std::string::npos) << output_;
   EXPECT_EQ(Parse({"up"}), 2);
+}
+
+TEST_F(CommandsTest, WhatCannotBePlacedIsNamedAsItWasWritten) {
+  EXPECT_EQ(Parse({"get", "agents", "--output", "json"}), 2);
+  EXPECT_TRUE(output_.starts_with("krypton get: unknown flag: --output\n")) << output_;
+  EXPECT_EQ(Parse({"get", "agents", "--namespac=default"}), 2);
+  EXPECT_TRUE(
+      output_.starts_with("krypton get: unknown flag: --namespac; did you mean \"--namespace\"?\n"))
+      << output_;
+  EXPECT_EQ(Parse({"get", "agents", "echo", "more", "words"}), 2);
+  EXPECT_TRUE(output_.starts_with("krypton get: unexpected argument: more\n")) << output_;
 }
 
 TEST_F(CommandsTest, WithoutAnyTheHelpListsThem) {
@@ -236,6 +250,11 @@ TEST_F(CommandsTest, HelpOfOneIsItsOwn) {
   EXPECT_NE(output_.find("Usage: krypton get WHAT"), std::string::npos) << output_;
   EXPECT_EQ(Parse({"--help"}), 0);
   EXPECT_NE(output_.find("  up   Starts the mesh."), std::string::npos) << output_;
+  const std::string help = output_;
+  EXPECT_EQ(Parse({"help"}), 0);
+  EXPECT_EQ(output_, help);
+  EXPECT_EQ(Parse({"help", "get"}), 0);
+  EXPECT_NE(output_.find("Usage: krypton get WHAT"), std::string::npos) << output_;
 }
 
 }  // namespace

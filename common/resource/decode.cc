@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "common/config/duration.h"
+#include "common/config/suggest.h"
 #include "common/resource/fields.h"
-#include "common/resource/suggest.h"
 #include "common/resource/words.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -49,7 +49,7 @@ class Decoder {
   void Unknown(const YamlEntry& entry, std::string_view path,
                const std::vector<std::string_view>& known) {
     Problem(Join(path, entry.key), entry.line,
-            "is not a known field" + DidYouMean(entry.key, known));
+            "is not a known field" + config::DidYouMean(entry.key, known));
   }
 
   bool Expect(const YamlNode& node, YamlNode::Type type, const std::string& path,
@@ -223,7 +223,7 @@ class Decoder {
     const auto words = WordsOf(type);
     Problem(path, node.line,
             fmt::format("\"{}\" is not one of {}{}", node.scalar.substr(0, 80),
-                        fmt::join(words, ", "), DidYouMean(node.scalar, words)));
+                        fmt::join(words, ", "), config::DidYouMean(node.scalar, words)));
     return std::nullopt;
   }
 

@@ -4,10 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "common/config/suggest.h"
 #include "common/resource/decode.h"
 #include "common/resource/rules.h"
 #include "common/resource/shape.h"
-#include "common/resource/suggest.h"
 #include "common/resource/words.h"
 #include "common/resource/yaml_tree.h"
 #include "fmt/format.h"
@@ -152,7 +152,7 @@ class Reader {
                                     : DescribeNode(*node);
       FieldProblem(key, node->line, field,
                    fmt::format("{} is not {}{}", shown, fmt::join(words, " or "),
-                               DidYouMean(node->scalar, words)));
+                               config::DidYouMean(node->scalar, words)));
       return false;
     };
     const bool version = check("apiVersion", {kApiVersion});

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "common/config/suggest.h"
 #include "common/resource/fields.h"
 #include "common/resource/rule_sets.h"
-#include "common/resource/suggest.h"
 #include "common/resource/syntax.h"
 #include "fmt/format.h"
 
@@ -77,7 +77,7 @@ Violations CheckReservedAnnotations(const Subject& s) {
     if (!IsReservedName(name) || name == kLocalCommandAnnotation) continue;
     violations.push_back({Join("metadata.annotations", name),
                           "is reserved: of krypton.ai/* only krypton.ai/local-command is known" +
-                              DidYouMean(name, {kLocalCommandAnnotation})});
+                              config::DidYouMean(name, {kLocalCommandAnnotation})});
   }
   return violations;
 }

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "boost/json.hpp"
+#include "common/config/suggest.h"
 #include "common/resource/fields.h"
-#include "common/resource/suggest.h"
 #include "common/resource/syntax.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -193,8 +193,8 @@ class Checker {
   void Unknown(const YamlEntry& entry, const Shape& shape, const std::string& path) {
     std::vector<std::string_view> known;
     for (const auto& [name, inner] : shape.fields) known.push_back(name);
-    problems_.push_back(
-        {Join(path, entry.key), entry.line, "is not a known field" + DidYouMean(entry.key, known)});
+    problems_.push_back({Join(path, entry.key), entry.line,
+                         "is not a known field" + config::DidYouMean(entry.key, known)});
   }
 
   void List(const YamlNode& node, const Shape& shape, const std::string& path) {
@@ -272,7 +272,7 @@ class Checker {
     if (std::find(shape.words.begin(), shape.words.end(), text) != shape.words.end()) return;
     Problem(path, node,
             fmt::format("\"{}\" is not one of {}{}", text.substr(0, 80),
-                        fmt::join(shape.words, ", "), DidYouMean(text, shape.words)));
+                        fmt::join(shape.words, ", "), config::DidYouMean(text, shape.words)));
   }
 
   std::vector<FieldProblem> problems_;

@@ -1,6 +1,5 @@
 #include "common/resource/words.h"
 
-#include "common/resource/suggest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "krypton/v1/agent.pb.h"
@@ -34,16 +33,6 @@ TEST(WordsTest, TypedForms) {
   EXPECT_EQ(FromWord<v1::AgentProtocol>("mcp"), v1::AGENT_PROTOCOL_MCP);
   EXPECT_EQ(FromWord<v1::AgentProtocol>("MCP"), std::nullopt);
   EXPECT_EQ(FromWord<v1::AgentProtocol>(""), std::nullopt);
-}
-
-TEST(SuggestTest, NearWordsOnly) {
-  const std::vector<std::string_view> words = {"minReplicas", "maxReplicas", "port"};
-  EXPECT_EQ(Nearest("minReplica", words), "minReplicas");
-  EXPECT_EQ(Nearest("min-replicas", words), "minReplicas");
-  EXPECT_EQ(Nearest("prot", words), "port");
-  EXPECT_EQ(Nearest("replicas", words), "");
-  EXPECT_EQ(Nearest("p", words), "");
-  EXPECT_EQ(Nearest("", words), "");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace krypton::resource {
+namespace krypton::config {
 
 // The candidate that differs least from `word`, or nothing when none is near: case and separators
 // aside, at most a third of its letters are wrong, two at most.
@@ -14,4 +14,4 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
 // `; did you mean "minReplicas"?`, or nothing.
 std::string DidYouMean(std::string_view word, const std::vector<std::string_view>& candidates);
 
-}  // namespace krypton::resource
+}  // namespace krypton::config

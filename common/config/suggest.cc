@@ -1,12 +1,11 @@
-#include "common/resource/suggest.h"
+#include "common/config/suggest.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "absl/strings/ascii.h"
-#include "fmt/format.h"
 
-namespace krypton::resource {
+namespace krypton::config {
 namespace {
 
 std::string Letters(std::string_view word) {
@@ -53,7 +52,7 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string_view>& candidates) {
   const std::string_view nearest = Nearest(word, candidates);
-  return nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest);
+  return nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?";
 }
 
-}  // namespace krypton::resource
+}  // namespace krypton::config
