@@ -1,6 +1,7 @@
 """A directory of manifests, watched: additions, edits that roll, mistakes, removals."""
 
 import json
+import os
 import socket
 import time
 
@@ -128,6 +129,17 @@ def test_wrong_manifests_are_told_and_disturb_nobody(mesh):
         eventually(lambda: not problems(mesh), 3 * SLOW, f"after {name} all is well")
     assert mesh.call("calm", "/pid").text == pid
     (mesh.manifests / "wrong.yaml").unlink()
+
+
+def test_a_file_name_that_is_not_utf8_deafens_nobody(mesh):
+    path = os.fsencode(mesh.manifests) + b"/\xff.yaml"
+    with open(path, "w") as file:
+        file.write("x")
+    found = eventually(lambda: problems(mesh), 3 * SLOW, "told")
+    assert found[0]["file"].endswith("/\ufffd.yaml"), found
+    mesh.apply("heard")  # Waits until the gateway knows it.
+    os.unlink(path)
+    eventually(lambda: not problems(mesh), 3 * SLOW, "well again")
 
 
 def test_the_same_agent_twice_is_told(mesh):

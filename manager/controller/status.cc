@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "common/config/utf8.h"
 #include "common/resource/conflict.h"
 #include "manager/proto_time.h"
 
@@ -119,7 +120,8 @@ v1::Condition MakeCondition(const ResourceState& state, std::string type, Verdic
   v1::Condition condition;
   condition.set_status(verdict.status);
   condition.set_reason(std::move(verdict.reason));
-  condition.set_message(std::move(verdict.message));
+  // It may quote a path, or what a process said last.
+  condition.set_message(config::ToUtf8(std::move(verdict.message)));
   condition.set_observed_generation(state.resource->generation());
   const auto before =
       std::find_if(state.conditions.begin(), state.conditions.end(),

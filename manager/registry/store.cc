@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "manager/registry/well_formed.h"
 
 namespace krypton::manager {
 namespace {
@@ -69,6 +70,7 @@ void RegistryStore::Move(const v1::ResourceKey& key, Slot& slot) {
 }
 
 void RegistryStore::Put(v1::RegistryEntry entry) {
+  MakeUtf8(entry);
   const v1::ResourceKey key = entry.key();
   {
     std::unique_lock lock(mutex_);
@@ -111,6 +113,7 @@ void RegistryStore::ForgetTombstones() {
 }
 
 void RegistryStore::SetProblems(std::vector<v1::ManifestProblem> problems) {
+  for (v1::ManifestProblem& problem : problems) MakeUtf8(problem);
   {
     std::unique_lock lock(mutex_);
     v1::ManifestProblems items;

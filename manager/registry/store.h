@@ -70,7 +70,8 @@ class RegistryStore {
   void SetSynced();
   bool synced() const;
 
-  // Sets `entry.version`. An entry that says the same as before changes nothing.
+  // Sets `entry.version`. An entry that says the same as before changes nothing. Here and below,
+  // text becomes well-formed UTF-8.
   void Put(v1::RegistryEntry entry);
   void Remove(const v1::ResourceKey& key);
   void SetProblems(std::vector<v1::ManifestProblem> problems);

@@ -246,6 +246,39 @@ TEST(RegistryStoreTest, ProblemsAreSentWhenTheyChange) {
   EXPECT_EQ(watcher.problems_, 0);
 }
 
+// What is not UTF-8 would make the message unreadable for every client.
+TEST(RegistryStoreTest, WhatIsNotUtf8BecomesIt) {
+  RegistryStore store;
+  v1::RegistryEntry entry = Entry("a");
+  entry.mutable_agent()->mutable_status()->add_conditions()->set_message("making /\xff: no");
+  entry.mutable_agent()->mutable_spec()->add_image_pull_secrets()->assign("good \xc3\xa4");
+  entry.mutable_agent()->mutable_spec()->add_image_pull_secrets()->assign("\xc3");
+  entry.add_endpoints()->set_platform_ref("\xe2\x82");
+  store.Put(entry);
+  v1::ManifestProblem problem;
+  problem.set_file("/ex/\xff.yaml");
+  problem.set_field("spec.\xc3(");
+  problem.set_reason("reading /ex/\xff.yaml: no");
+  problem.mutable_key()->set_name("cut \xc3");
+  store.SetProblems({problem});
+
+  Cursor cursor = store.Resume("", 0);
+  v1::WatchResponse response;
+  ASSERT_TRUE(store.Next({}, cursor, &response));
+  v1::WatchResponse read;
+  ASSERT_TRUE(read.ParseFromString(response.SerializeAsString()));
+  ASSERT_EQ(read.entries_size(), 1);
+  const v1::Agent& agent = read.entries(0).agent();
+  EXPECT_EQ(agent.status().conditions(0).message(), "making /\xef\xbf\xbd: no");
+  EXPECT_THAT(agent.spec().image_pull_secrets(), ElementsAre("good \xc3\xa4", "\xef\xbf\xbd"));
+  EXPECT_EQ(read.entries(0).endpoints(0).platform_ref(), "\xef\xbf\xbd\xef\xbf\xbd");
+  ASSERT_EQ(read.problems().items_size(), 1);
+  EXPECT_EQ(read.problems().items(0).file(), "/ex/\xef\xbf\xbd.yaml");
+  EXPECT_EQ(read.problems().items(0).field(), "spec.\xef\xbf\xbd(");
+  EXPECT_EQ(read.problems().items(0).reason(), "reading /ex/\xef\xbf\xbd.yaml: no");
+  EXPECT_EQ(read.problems().items(0).key().name(), "cut \xef\xbf\xbd");
+}
+
 TEST(RegistryStoreTest, ListPagesByNamespace) {
   RegistryStore store;
   for (const char* name : {"b", "a", "c"}) store.Put(Entry(name));

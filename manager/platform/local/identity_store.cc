@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "absl/status/statusor.h"
+#include "common/config/utf8.h"
 #include "common/log/log.h"
 #include "common/resource/manifest.h"
 #include "fmt/format.h"
@@ -150,7 +151,8 @@ void IdentityStore::Save(const Admitted& admitted) const {
   const Resource& r = *admitted.resource;
   const auto& created = r.metadata().creation_timestamp();
   const json::object object = {
-      {"file", admitted.file},
+      // JSON is UTF-8; a file with another name counts as a new one when the manager starts again.
+      {"file", config::ToUtf8(admitted.file)},
       {"uid", r.metadata().uid()},
       {"generation", r.generation()},
       {"createdMs", created.seconds() * 1000 + created.nanos() / 1'000'000},
