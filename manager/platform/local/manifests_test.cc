@@ -1,4 +1,5 @@
 // Manifests through the platform, without a replica: what an edit does, and how soon.
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -174,6 +175,116 @@ TEST_F(ManifestsTest, AFolderMayComeLaterAndBeReplaced) {
   std::filesystem::remove_all(folder_ + "/later");
   ASSERT_TRUE(Becomes("b", 0));
   EXPECT_EQ(PortOf("a"), 1);
+}
+
+// A process that may open no more files, as long as this lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none{3, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+TEST_F(ManifestsTest, AFolderThatCannotBeListedStaysAsItWas) {
+  WriteManifest("a.yaml", Simple("a", "  port: 1\n"));
+  WriteManifest("b.yaml", Simple("b", "  port: 1\n"));
+  StartPlatform();
+  {
+    const NoDescriptors none;
+    // Seen while nothing can be: only afterwards does it count.
+    std::filesystem::remove(Path("b.yaml"));
+    ASSERT_TRUE(HasProblems(1));
+    EXPECT_EQ(recorder_->problems()[0].file(), folder_ + "/manifests");
+    EXPECT_THAT(recorder_->problems()[0].reason(), HasSubstr("Too many open files"));
+    std::this_thread::sleep_for(milliseconds(1000));
+    EXPECT_EQ(PortOf("a"), 1);
+    EXPECT_EQ(PortOf("b"), 1);
+  }
+  ASSERT_TRUE(Becomes("b", 0));
+  EXPECT_TRUE(HasProblems(0));
+  EXPECT_EQ(PortOf("a"), 1);
+}
+
+TEST_F(ManifestsTest, AFileThatCannotBeReadForAMomentIsReadLater) {
+  WriteManifest("a.yaml", Simple("a", "  port: 1\n"));
+  WriteManifest(".next", Simple("a", "  port: 2\n"));
+  settings_.manifests = {Path("a.yaml")};
+  StartPlatform();
+  {
+    const NoDescriptors none;
+    std::filesystem::rename(Path(".next"), Path("a.yaml"));
+    ASSERT_TRUE(HasProblems(1));
+    EXPECT_EQ(PortOf("a"), 1);
+  }
+  ASSERT_TRUE(Becomes("a", 2));
+  EXPECT_TRUE(HasProblems(0));
+}
+
+// Only what does not exist is gone.
+TEST_F(ManifestsTest, APathThatCannotBeReachedStaysAsItWas) {
+  settings_.manifests = {folder_ + "/link", folder_ + "/file.yaml"};
+  WriteManifest("a.yaml", Simple("a", "  port: 1\n"));
+  const auto link = [&](const std::string& to, const std::string& from) {
+    std::filesystem::remove(folder_ + from);
+    std::filesystem::create_symlink(to, folder_ + from);
+  };
+  link("manifests", "/link");
+  std::ofstream(folder_ + "/file.yaml") << Simple("b", "  port: 1\n");
+  StartPlatform();
+  EXPECT_EQ(PortOf("a"), 1);
+  EXPECT_EQ(PortOf("b"), 1);
+  link("link", "/link");
+  link("file.yaml", "/file.yaml");
+  ASSERT_TRUE(HasProblems(2));
+  std::this_thread::sleep_for(milliseconds(1000));
+  EXPECT_EQ(PortOf("a"), 1);
+  EXPECT_EQ(PortOf("b"), 1);
+  link("manifests", "/link");
+  std::filesystem::remove(folder_ + "/file.yaml");
+  ASSERT_TRUE(Becomes("b", 0));
+  ASSERT_TRUE(HasProblems(0));
+  EXPECT_EQ(PortOf("a"), 1);
+}
+
+// Its folder gives no sign.
+TEST_F(ManifestsTest, AnEditBehindALinkTakesEffectWithinASecond) {
+  std::filesystem::create_directory(folder_ + "/1");
+  std::filesystem::create_directory(folder_ + "/2");
+  std::ofstream(folder_ + "/1/x") << Simple("a", "  port: 1\n");
+  std::ofstream(folder_ + "/2/x") << Simple("a", "  port: 3\n");
+  std::filesystem::create_symlink("1", folder_ + "/current");
+  std::filesystem::create_symlink("../current/x", Path("a.yaml"));
+  StartPlatform();
+  EXPECT_EQ(PortOf("a"), 1);
+  std::ofstream(folder_ + "/1/x") << Simple("a", "  port: 2\n");
+  ASSERT_TRUE(Becomes("a", 2));
+  // As a mounted ConfigMap changes.
+  std::filesystem::create_symlink("2", folder_ + "/next");
+  std::filesystem::rename(folder_ + "/next", folder_ + "/current");
+  ASSERT_TRUE(Becomes("a", 3));
+  std::filesystem::remove(folder_ + "/2/x");
+  ASSERT_TRUE(Becomes("a", 0));
+}
+
+TEST_F(ManifestsTest, AFolderBehindALinkMayBeReplaced) {
+  for (const char* number : {"1", "2"}) {
+    std::filesystem::create_directories(folder_ + "/" + number + "/agents");
+    std::ofstream(folder_ + "/" + number + "/agents/a.yaml")
+        << Simple("a", fmt::format("  port: {}\n", number));
+  }
+  std::filesystem::create_symlink("1", folder_ + "/current");
+  settings_.manifests = {folder_ + "/current/agents"};
+  StartPlatform();
+  EXPECT_EQ(PortOf("a"), 1);
+  std::filesystem::create_symlink("2", folder_ + "/next");
+  std::filesystem::rename(folder_ + "/next", folder_ + "/current");
+  ASSERT_TRUE(Becomes("a", 2));
 }
 
 TEST_F(ManifestsTest, WhatIsNoManifestIsNoTrouble) {
