@@ -228,6 +228,7 @@ Manifest ParseManifest(std::string_view file, std::string_view yaml, Target targ
 }
 
 std::string ToString(const v1::ManifestProblem& problem) {
+  if (problem.file().empty()) return problem.reason();
   std::string where = problem.file();
   if (problem.line() > 0) where += fmt::format(":{}", problem.line());
   if (problem.document() > 0) where += fmt::format(" (document {})", problem.document());

@@ -241,7 +241,7 @@ void Controller::OnTrouble(const v1::ResourceKey& key, std::string trouble) {
 
 void Controller::OnManifestProblems(std::vector<v1::ManifestProblem> problems) {
   metrics_.SetManifestProblems(problems.size());
-  store_.SetProblems(std::move(problems));
+  store_.SetProblems(problems);
 }
 
 void Controller::Publish(ResourceState& state) {

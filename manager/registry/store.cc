@@ -112,14 +112,13 @@ void RegistryStore::ForgetTombstones() {
   }
 }
 
-void RegistryStore::SetProblems(std::vector<v1::ManifestProblem> problems) {
-  for (v1::ManifestProblem& problem : problems) MakeUtf8(problem);
+void RegistryStore::SetProblems(const std::vector<v1::ManifestProblem>& problems) {
+  v1::ManifestProblems told = MakeProblems(problems, settings_.max_problems_bytes);
   {
     std::unique_lock lock(mutex_);
-    v1::ManifestProblems items;
-    items.mutable_items()->Assign(problems.begin(), problems.end());
-    if (google::protobuf::util::MessageDifferencer::Equals(items, problems_)) return;
-    problems_ = std::move(items);
+    if (google::protobuf::util::MessageDifferencer::Equals(told, problems_)) return;
+    problems_ = std::move(told);
+    problems_bytes_ = problems_.ByteSizeLong() + 8;
     problems_version_ = ++version_;
   }
   Notify(nullptr);
@@ -182,11 +181,17 @@ Cursor RegistryStore::Resume(const std::string& epoch, uint64_t version) const {
   return cursor;
 }
 
+bool RegistryStore::ProblemsPend(const Cursor& cursor) const {
+  return cursor.full || cursor.version < problems_version_;
+}
+
 bool RegistryStore::AddTo(Chunk& chunk, const v1::ResourceKey& key, const Slot& slot,
                           const Cursor& cursor) const {
   // A full snapshot need not say what was gone before it began.
   if (slot.entry == nullptr && cursor.full && slot.version <= cursor.snapshot_start) return true;
-  if (chunk.bytes > 0 && chunk.bytes + slot.bytes > settings_.max_chunk_bytes) {
+  // Any chunk may turn out to be the one that takes the problems along.
+  const size_t reserved = ProblemsPend(cursor) ? problems_bytes_ : 0;
+  if (chunk.bytes > 0 && chunk.bytes + slot.bytes + reserved > settings_.max_chunk_bytes) {
     chunk.last = false;
     return false;
   }
@@ -229,7 +234,9 @@ bool RegistryStore::Next(const std::vector<v1::ResourceKey>& keys, Cursor& curso
   {
     std::shared_lock lock(mutex_);
     chunk = Gather(keys, cursor);
-    const bool problems_due = chunk.last && (cursor.full || problems_version_ > cursor.version);
+    // With the chunk that moves the cursor over them; with the last one of a snapshot.
+    const bool problems_due =
+        ProblemsPend(cursor) && (cursor.full ? chunk.last : problems_version_ <= chunk.version);
     if (chunk.entries.empty() && chunk.removed.empty() && !problems_due && !cursor.full &&
         !cursor.greeting) {
       cursor.version = chunk.version;

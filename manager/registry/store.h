@@ -31,6 +31,8 @@ using EntryPtr = std::shared_ptr<const v1::RegistryEntry>;
 struct StoreSettings {
   // Entries of one message. WatchResponse promises 1 MiB; the rest is for the fields around them.
   size_t max_chunk_bytes = (1 << 20) - (16 << 10);
+  // All refused manifests together, as they are told.
+  size_t max_problems_bytes = 256 << 10;
   // Removed keys that are remembered, for watchers that come back.
   size_t max_tombstones = 10'000;
 };
@@ -74,7 +76,8 @@ class RegistryStore {
   // text becomes well-formed UTF-8.
   void Put(v1::RegistryEntry entry);
   void Remove(const v1::ResourceKey& key);
-  void SetProblems(std::vector<v1::ManifestProblem> problems);
+  // As many as fit; the last one says how many more there are.
+  void SetProblems(const std::vector<v1::ManifestProblem>& problems);
 
   EntryPtr Find(const v1::ResourceKey& key) const;
   // By kind, namespace, name; entry `offset` and up to `limit` ones of the namespace (empty: all).
@@ -107,6 +110,8 @@ class RegistryStore {
 
   void Move(const v1::ResourceKey& key, Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetTombstones() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The cursor has not passed them yet.
+  bool ProblemsPend(const Cursor& cursor) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // False: the chunk is full, and the slot not in it.
   bool AddTo(Chunk& chunk, const v1::ResourceKey& key, const Slot& slot, const Cursor& cursor) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -132,6 +137,7 @@ class RegistryStore {
   // Who has seen less than this gets everything.
   uint64_t oldest_resumable_ ABSL_GUARDED_BY(mutex_) = 0;
   v1::ManifestProblems problems_ ABSL_GUARDED_BY(mutex_);
+  size_t problems_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t problems_version_ ABSL_GUARDED_BY(mutex_) = 0;
 
   // Held while listeners are called, so that Unsubscribe waits for them; never together with

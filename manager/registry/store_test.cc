@@ -279,6 +279,64 @@ TEST(RegistryStoreTest, WhatIsNotUtf8BecomesIt) {
   EXPECT_EQ(read.problems().items(0).key().name(), "cut \xef\xbf\xbd");
 }
 
+v1::ManifestProblem Problem(const std::string& file, const std::string& reason) {
+  v1::ManifestProblem problem;
+  problem.set_file(file);
+  problem.set_reason(reason);
+  return problem;
+}
+
+TEST(RegistryStoreTest, ProblemsAreBounded) {
+  RegistryStore store;
+  std::vector<v1::ManifestProblem> many;
+  for (int i = 0; i < 3000; ++i) {
+    many.push_back(Problem(absl::StrCat("/", std::string(300, 'd'), i), "wrong"));
+  }
+  store.SetProblems(many);
+  const v1::ManifestProblems told = store.problems();
+  EXPECT_LE(told.ByteSizeLong(), 256u << 10);
+  EXPECT_GT(told.ByteSizeLong(), 250u << 10);
+  EXPECT_EQ(told.items(0).file(), many[0].file());
+  EXPECT_EQ(told.items(told.items_size() - 1).reason(),
+            absl::StrCat("and ", 3000 - (told.items_size() - 1),
+                         " more problems; each is in the manager's log (on one machine) or in its "
+                         "resource's status (in a cluster)"));
+  many.resize(300);
+  store.SetProblems(many);
+  EXPECT_EQ(store.problems().items_size(), 300);
+}
+
+TEST(RegistryStoreTest, AProblemIsBounded) {
+  RegistryStore store;
+  std::string reason(1023, 'x');
+  reason += "\xc3\xa4" + std::string(1 << 20, 'y');
+  store.SetProblems({Problem(std::string(1 << 20, 'd'), reason), Problem("b", "wrong")});
+  const v1::ManifestProblems told = store.problems();
+  ASSERT_EQ(told.items_size(), 2);
+  EXPECT_EQ(told.items(0).file().size(), 4096u);
+  EXPECT_EQ(told.items(0).reason(), std::string(1021, 'x') + "...");
+}
+
+// Also where entries fill a message nearly, in a snapshot and in what changed since.
+TEST(RegistryStoreTest, ProblemsKeepMessagesWithinTheirBound) {
+  RegistryStore store;
+  Watcher follower(store);
+  follower.Read();
+  store.Put(Entry("first"));
+  std::vector<v1::ManifestProblem> many(3000, Problem(std::string(300, 'd'), "wrong"));
+  store.SetProblems(many);
+  for (int i = 0; i < 99; ++i) store.Put(Entry(absl::StrCat("agent-", i), 1, 20'000));
+  Watcher newcomer(store);
+  newcomer.Read();
+  follower.Reconnect();
+  follower.Read();
+  for (const Watcher* watcher : {&newcomer, &follower}) {
+    EXPECT_LE(watcher->largest_, 1u << 20);
+    EXPECT_EQ(watcher->agents_.size(), 100u);
+    EXPECT_EQ(watcher->problems_, store.problems().items_size());
+  }
+}
+
 TEST(RegistryStoreTest, ListPagesByNamespace) {
   RegistryStore store;
   for (const char* name : {"b", "a", "c"}) store.Put(Entry(name));

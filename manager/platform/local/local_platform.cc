@@ -199,19 +199,19 @@ void LocalPlatform::Withdraw(const std::string& name) {
 }
 
 void LocalPlatform::TellProblems() {
-  const auto& problems = book_.problems();
-  const bool same =
-      std::equal(problems.begin(), problems.end(), problems_.begin(), problems_.end(),
-                 [](const auto& a, const auto& b) { return MessageDifferencer::Equals(a, b); });
-  if (same) return;
-  for (const auto& problem : problems) {
-    const bool known = std::any_of(problems_.begin(), problems_.end(), [&](const auto& other) {
-      return MessageDifferencer::Equals(problem, other);
-    });
-    if (!known) log::Warn("manifest refused", {{"problem", resource::ToString(problem)}});
+  absl::flat_hash_set<std::string> now;
+  bool same = true;
+  for (const auto& problem : book_.problems()) {
+    std::string line = resource::ToString(problem);
+    if (!told_problems_.contains(line)) {
+      same = false;
+      log::Warn("manifest refused", {{"problem", line}});
+    }
+    now.insert(std::move(line));
   }
-  problems_ = problems;
-  listener_->OnManifestProblems(problems_);
+  if (same && now.size() == told_problems_.size()) return;
+  told_problems_ = std::move(now);
+  listener_->OnManifestProblems(book_.problems());
 }
 
 ReplicaGroup& LocalPlatform::GroupOf(const v1::ResourceKey& key) {

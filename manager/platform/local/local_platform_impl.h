@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "common/resource/key.h"
 #include "manager/platform/local/files.h"
 #include "manager/platform/local/identity_store.h"
@@ -80,7 +81,8 @@ class LocalPlatform : public Platform {
   std::unique_ptr<ManifestWatcher> watcher_;
   // What the book said last, by resource::Describe of its key.
   std::map<std::string, ManifestBook::Declared> declared_;
-  std::vector<v1::ManifestProblem> problems_;
+  // The refused manifests as they were told, a line each.
+  absl::flat_hash_set<std::string> told_problems_;
   resource::KeyMap<std::unique_ptr<ReplicaGroup>> groups_;
   uint64_t term_ = 0;
   bool synced_ = false;

@@ -101,6 +101,22 @@ TEST_F(ManifestsTest, AMistakeDisturbsNothing) {
   EXPECT_TRUE(HasProblems(0));
 }
 
+// What each file costs must not grow with the others: that would take minutes here.
+TEST_F(ManifestsTest, ManyMistakesHoldNothingUp) {
+  std::string wrong;
+  for (int i = 0; i < 20; ++i) wrong += "---\nx: 1\n";
+  for (int i = 0; i < 250; ++i) WriteManifest(fmt::format("bad{}.yaml", i), wrong);
+  StartPlatform();
+  const size_t each = 40;
+  ASSERT_TRUE(HasProblems(250 * each));
+  const auto begin = steady_clock::now();
+  WriteManifest("worse.yaml", wrong);
+  ASSERT_TRUE(HasProblems(251 * each));
+  WriteManifest("good.yaml", Simple("good", "  port: 1\n"));
+  ASSERT_TRUE(Wait([&] { return PortOf("good") == 1; }));
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
 TEST_F(ManifestsTest, ANameBelongsToWhoDeclaredItFirst) {
   WriteManifest("b.yaml", Simple("a", "  port: 1\n"));
   StartPlatform();
