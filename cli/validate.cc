@@ -1,15 +1,13 @@
 #include "cli/validate.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
 #include "cli/command.h"
+#include "common/config/file.h"
 #include "common/config/flags.h"
 #include "common/resource/manifest.h"
 
@@ -36,20 +34,24 @@ std::vector<std::string> Expand(const std::string& path) {
   return files;
 }
 
-absl::StatusOr<std::string> Read(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") {
-    errno = 0;
-    file.open(path);
-    if (!file) return absl::NotFoundError("cannot read " + path + ": " + strerror(errno));
-  }
-  std::istream& in = path == "-" ? std::cin : file;
+std::string ReadAll(std::istream& in) {
   std::string content;
   char buffer[65536];
   while (content.size() < kMaxBytes && (in.read(buffer, sizeof buffer) || in.gcount() > 0)) {
     content.append(buffer, static_cast<size_t>(in.gcount()));
   }
   return content;
+}
+
+absl::StatusOr<std::string> Read(const std::string& path) {
+  if (path == "-") return ReadAll(std::cin);
+  // What the shell hands over: `krypton validate <(helm template ...)`.
+  if (path == "/dev/stdin" || path.starts_with("/dev/fd/")) {
+    std::ifstream file(path);
+    if (!file) return absl::NotFoundError("cannot read " + path);
+    return ReadAll(file);
+  }
+  return config::ReadFile(path, kMaxBytes);
 }
 
 }  // namespace

@@ -142,6 +142,12 @@ def test_validate(up, folder):
     assert "spec.port" in done.stdout + done.stderr and "document 2" in done.stdout + done.stderr
     missing = up.krypton("validate", folder / "none.yaml", check=False)
     assert missing.returncode != 0 and "none.yaml" in missing.stderr
+    os.mkfifo(folder / "pipe.yaml")
+    for path in (folder, folder / "pipe.yaml"):
+        pipe = up.krypton("validate", path, check=False)
+        assert pipe.returncode == 1 and "pipe.yaml is not a regular file" in pipe.stderr
+    shell = 'cat "$2" | "$1" validate - && "$1" validate <(cat "$2")'
+    assert subprocess.run(["bash", "-c", shell, "-", BINARIES / "krypton", good], timeout=10 * SLOW).returncode == 0
 
 
 def test_wrong_manifests_are_shown_by_get(up):

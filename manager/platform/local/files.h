@@ -7,32 +7,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/config/file.h"
 
 namespace krypton::platform {
 
-// A descriptor that is closed with its owner; -1 is none.
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(other.Release()) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept;
-  ~UniqueFd() { Reset(); }
+using config::ErrnoStatus;
+using config::ReadFile;
+using config::UniqueFd;
 
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-  int Release();
-  void Reset();
-
- private:
-  int fd_ = -1;
-};
-
-// "opening /x: No such file or directory", with the code that fits errno.
-absl::Status ErrnoStatus(std::string_view doing, std::string_view path);
-
-// A regular file of at most `max_bytes`; never blocks (no pipes, no devices).
-absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 // Whole or not at all, mode 0600.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 // Makes it and what is above it, mode 0700, and checks that files can be made in it.
