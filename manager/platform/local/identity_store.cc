@@ -104,6 +104,10 @@ absl::Status IdentityStore::Load() {
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
     const std::string path = folder_ + "/" + name;
+    if (name.ends_with(".new")) {  // An earlier manager ended just then.
+      unlink(path.c_str());
+      continue;
+    }
     const auto text = ReadFile(path, kMaxFileBytes);
     auto admitted = text.ok() ? FromJson(*text) : text.status();
     if (!admitted.ok()) {
@@ -143,11 +147,11 @@ Admitted IdentityStore::Admit(const Resource& parsed, const std::string& file) {
       known->second.resource->SameSpec(*admitted.resource) &&
       MessageDifferencer::Equals(known->second.resource->metadata(), admitted.resource->metadata());
   all_[name] = admitted;
-  if (!same) Save(admitted);
+  if (!same) unsaved_.insert(name);
   return admitted;
 }
 
-void IdentityStore::Save(const Admitted& admitted) const {
+std::string IdentityStore::ToJson(const Admitted& admitted) {
   const Resource& r = *admitted.resource;
   const auto& created = r.metadata().creation_timestamp();
   const json::object object = {
@@ -157,11 +161,28 @@ void IdentityStore::Save(const Admitted& admitted) const {
       {"generation", r.generation()},
       {"createdMs", created.seconds() * 1000 + created.nanos() / 1'000'000},
       {"yaml", r.agent() != nullptr ? resource::ToYaml(*r.agent()) : resource::ToYaml(*r.model())}};
-  const absl::Status saved = WriteFileAtomically(PathOf(r.key()), json::serialize(object) + "\n");
-  if (!saved.ok()) {
-    log::Error("identity of a resource cannot be kept",
-               {{resource::KindWord(r.kind()), resource::ToString(r.key())},
-                {"reason", std::string(saved.message())}});
+  return json::serialize(object) + "\n";
+}
+
+void IdentityStore::Save() {
+  if (unsaved_.empty()) return;
+  absl::Status saved;
+  if (access(folder_.c_str(), F_OK) != 0) {
+    // Somebody removed it, with all that was in it.
+    saved = EnsureWritableFolder(folder_);
+    for (const auto& [name, admitted] : all_) unsaved_.insert(name);
+  }
+  std::vector<FileContent> files;
+  for (const std::string& name : unsaved_) {
+    const Admitted& admitted = all_.at(name);
+    files.push_back({PathOf(admitted.resource->key()), ToJson(admitted)});
+  }
+  if (saved.ok()) saved = WriteFilesDurably(folder_, files);
+  if (saved.ok()) {
+    unsaved_.clear();
+  } else {
+    log::Error("identities of resources cannot be kept",
+               {{"resources", files.size()}, {"reason", std::string(saved.message())}});
   }
 }
 
@@ -169,6 +190,7 @@ void IdentityStore::Forget(const std::string& name) {
   const auto found = all_.find(name);
   if (found == all_.end()) return;
   unlink(PathOf(found->second.resource->key()).c_str());
+  unsaved_.erase(name);
   all_.erase(found);
 }
 

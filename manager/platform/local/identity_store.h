@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -31,15 +32,19 @@ class IdentityStore {
   // The resource with its identity: the one it had, with the next generation if the spec, or the
   // folder in which its command runs, is another one.
   Admitted Admit(const resource::Resource& parsed, const std::string& file);
+  // Puts on disk what was admitted since; to be called before anything is waited for.
+  void Save();
   // It is gone; one of the same name that comes later is another one.
   void Forget(const std::string& name);
 
  private:
   std::string PathOf(const v1::ResourceKey& key) const;
-  void Save(const Admitted& admitted) const;
+  static std::string ToJson(const Admitted& admitted);
 
   const std::string folder_;
   std::map<std::string, Admitted> all_;
+  // Names of those that the disk does not have so.
+  std::set<std::string> unsaved_;
 };
 
 // The folder of a file: "manifests" of "manifests/a.yaml", "." of "a.yaml".

@@ -168,6 +168,7 @@ void LocalPlatform::Apply() {
     declared_[name] = next;
     Declare(*next.resource, next.file);
   }
+  identities_.Save();
   TellProblems();
 }
 

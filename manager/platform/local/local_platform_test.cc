@@ -354,5 +354,20 @@ TEST_F(LocalPlatformTest, AbortEndsAStopThatWaits) {
   answer.get();
 }
 
+TEST_F(LocalPlatformTest, AStateFolderThatIsRemovedIsMadeAgain) {
+  RunOne(Serve());
+  const std::string uid = recorder_->resource(kEcho)->metadata().uid();
+  std::filesystem::remove_all(settings_.state_dir);
+  SetReplicas(kEcho, 2);
+  ASSERT_TRUE(WaitRunning(kEcho, 2));
+  WriteManifest("b.yaml", Agent("other", "run"));
+  ASSERT_TRUE(Wait([&] { return recorder_->resource("default/other") != nullptr; }));
+  StopPlatform();
+  DropPlatform();
+  // Also the identity that was in it.
+  StartPlatform();
+  EXPECT_EQ(recorder_->resource(kEcho)->metadata().uid(), uid);
+}
+
 }  // namespace
 }  // namespace krypton::platform

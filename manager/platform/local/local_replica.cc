@@ -107,9 +107,18 @@ void LocalReplica::Promote(int64_t generation) {
   events_.on_change();
 }
 
+absl::Status LocalReplica::MakeFolder() const {
+  if (mkdir(folder().c_str(), 0700) == 0) return absl::OkStatus();
+  if (errno != ENOENT) return ErrnoStatus("making", folder());
+  // Somebody removed the state folder while we run.
+  absl::Status status = EnsureWritableFolder(context_.settings.state_dir + "/replicas");
+  if (status.ok() && mkdir(folder().c_str(), 0700) != 0) status = ErrnoStatus("making", folder());
+  return status;
+}
+
 absl::Status LocalReplica::TryStart(const resource::Resource& resource,
                                     const std::string& work_folder) {
-  if (mkdir(folder().c_str(), 0700) != 0) return ErrnoStatus("making", folder());
+  if (absl::Status status = MakeFolder(); !status.ok()) return status;
   const auto port = context_.ports.Pick();
   if (!port.ok()) return port.status();
   record_.agent_port = port->number;

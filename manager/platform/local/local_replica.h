@@ -94,6 +94,7 @@ class LocalReplica {
   void set_retry_after(std::chrono::seconds wait) { retry_after_ = wait; }
 
  private:
+  absl::Status MakeFolder() const;
   absl::Status TryStart(const resource::Resource& resource, const std::string& work_folder);
   void Attach(std::unique_ptr<SupervisorLink> link);
   void FailToStart(const std::string& why);

@@ -9,7 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/config/ready_file.h"
+#include "manager/platform/local/files.h"
 
 namespace krypton::platform {
 namespace {
@@ -42,9 +42,9 @@ absl::StatusOr<uint64_t> NextTerm(const std::string& state_dir) {
   std::error_code error;
   std::filesystem::create_directories(state_dir, error);
   if (error) return Unusable(state_dir, error.message());
-  const std::filesystem::path path = std::filesystem::path(state_dir) / "term";
+  const std::string path = state_dir + "/term";
   const uint64_t term = LastTerm(path) + 1;
-  if (absl::Status status = config::WriteFileAtomically(path.string(), absl::StrCat(term, "\n"));
+  if (absl::Status status = WriteFilesDurably(state_dir, {{path, absl::StrCat(term, "\n")}});
       !status.ok()) {
     return Unusable(state_dir, std::string(status.message()));
   }
