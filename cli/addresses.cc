@@ -49,14 +49,16 @@ std::string Find(const boost::json::value& ready, std::string_view component,
 
 void AddControlPlaneFlag(config::Flags& flags, Addresses* given) {
   flags.Add(&given->control_plane, "control-plane",
-            "gRPC address of the control plane (default: that of the running `krypton up`, else " +
+            "gRPC address of the control plane (default: that of the `krypton up` that was started "
+            "last, else " +
                 std::string(kDefaultControlPlane) + ")",
             "HOST:PORT");
 }
 
 void AddGatewayFlag(config::Flags& flags, Addresses* given) {
   flags.Add(&given->gateway, "gateway",
-            "HTTP address of the gateway (default: that of the running `krypton up`, else " +
+            "HTTP address of the gateway (default: that of the `krypton up` that was started last, "
+            "else " +
                 std::string(kDefaultGateway) + ")",
             "HOST:PORT");
 }
@@ -83,16 +85,20 @@ std::string StateFolderOf(const std::string& manifests) {
 
 std::string WellKnownReadyFile() { return RunFolder() + "/ready.json"; }
 
-Addresses FindAddresses(const Addresses& given, const std::string& ready_file) {
+Addresses RunningMesh(const std::string& ready_file) {
   std::ostringstream content;
   content << std::ifstream(ready_file).rdbuf();
   boost::json::error_code error;
   const boost::json::value ready = boost::json::parse(content.str(), error);
+  if (error) return {};
+  return {Find(ready, "control_plane", "grpc"), Find(ready, "gateway", "http")};
+}
+
+Addresses FindAddresses(const Addresses& given, const std::string& ready_file) {
+  const Addresses running = RunningMesh(ready_file);
   Addresses found = given;
-  if (found.control_plane.empty() && !error) {
-    found.control_plane = Find(ready, "control_plane", "grpc");
-  }
-  if (found.gateway.empty() && !error) found.gateway = Find(ready, "gateway", "http");
+  if (found.control_plane.empty()) found.control_plane = running.control_plane;
+  if (found.gateway.empty()) found.gateway = running.gateway;
   if (found.control_plane.empty()) found.control_plane = kDefaultControlPlane;
   if (found.gateway.empty()) found.gateway = kDefaultGateway;
   return found;

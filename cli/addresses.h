@@ -28,6 +28,8 @@ std::string StateFolderOf(const std::string& manifests);
 // What `krypton up` writes into the run folder while it runs.
 std::string WellKnownReadyFile();
 
+// What `ready_file` says; empty of what does not run any more.
+Addresses RunningMesh(const std::string& ready_file);
 // Fills what `given` leaves empty.
 Addresses FindAddresses(const Addresses& given, const std::string& ready_file);
 

@@ -58,14 +58,17 @@ void ChatTurn::Send(httplib::Client& client, const std::string& body) {
   request.headers = {{"Content-Type", "application/json"}, {"Accept", "text/event-stream"}};
   request.body = body;
   request.response_handler = [this](const httplib::Response& response) {
+    silence_.Broken();
     refused_ = response.status >= 400;
     return !stopped_;
   };
   request.content_receiver = [this](const char* data, size_t size, uint64_t, uint64_t) {
+    silence_.Broken();
     return Take({data, size});
   };
   httplib::Response response;
   httplib::Error error = httplib::Error::Success;
+  silence_.Broken();
   const bool answered = client.send(request, response, error);
   if (stopped_ || nobody_reads_) return;
   if (!answer_.error().empty()) {
@@ -73,7 +76,7 @@ void ChatTurn::Send(httplib::Client& client, const std::string& body) {
   } else if (refused_) {
     error_ = RefusalText(call_, response, refusal_);
   } else if (!answered && !answer_.done()) {
-    error_ = std::string(BrokenCall(call_, error).message());
+    error_ = std::string(BrokenCall(call_, error, silence_.length()).message());
   } else if (!answer_.done()) {
     error_ = "the answer of " + call_.target + " broke off";
   }

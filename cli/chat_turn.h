@@ -42,6 +42,7 @@ class ChatTurn {
   std::atomic<bool> stopped_ = false;
   // Of the sending thread, until it has ended.
   ChatAnswer answer_;
+  Silence silence_;
   bool refused_ = false;
   bool nobody_reads_ = false;
   std::string refusal_;

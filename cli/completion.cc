@@ -1,6 +1,8 @@
 #include "cli/completion.h"
 
+#include <algorithm>
 #include <map>
+#include <sstream>
 
 namespace krypton::cli {
 namespace {
@@ -17,19 +19,16 @@ const std::map<std::string, std::string>& Arguments() {
 // Commands that take files or folders.
 bool TakesFiles(const std::string& command) { return command == "up" || command == "validate"; }
 
-// A shell command that prints the names that a command takes, asked from the mesh while the user
-// types; silent when there is none. Empty: the command takes no names. `dollar`: how the shell's
-// quotes around it want one.
-std::string NamesCommand(const std::string& command, const std::string& dollar = "$") {
-  const bool both = command == "invoke" || command == "logs" || command == "why";
-  if (!both && command != "chat") return "";
-  const std::string quote = dollar == "$" ? "\"" : "\\\"";
-  const auto list = [&](const std::string& kind) {
-    return "krypton get " + kind + " 2>/dev/null | awk 'NR>1 {print " + dollar + "1" + quote + "/" +
-           quote + dollar + "2}'";
-  };
-  return both ? list("agents") + "; " + list("models") : list("models");
+// The kinds whose names a command takes behind itself. Empty: it takes no names.
+std::string KindsOfNames(const std::string& command) {
+  if (command == "invoke" || command == "logs" || command == "why") return "agents models";
+  return command == "chat" ? "models" : "";
 }
+
+// The shell function of the scripts that prints the names of some kinds, asked from the mesh while
+// the user types; silent when there is none. The endpoints of one agent are one name.
+constexpr char kListNames[] =
+    "krypton get $kind 2>/dev/null | awk 'NR > 1 {print $1 \"/\" $2}' | uniq";
 
 // For single quotes in a shell.
 std::string Quote(const std::string& text) {
@@ -66,9 +65,31 @@ std::string BashChoices(const Description& command) {
   return branches;
 }
 
+// The first argument is one of `words`; behind `get` and its kind comes a name.
+std::string BashArguments(const Description& command, const std::string& words) {
+  const std::string names = command.name == "get"
+                                ? "COMPREPLY=($(compgen -W \"$(_krypton_names \"$given\")\" -- "
+                                  "\"$word\")); return"
+                                : "return";
+  return "      local given\n"
+         "      for given in \"${COMP_WORDS[@]:2:COMP_CWORD-2}\"; do\n"
+         "        case \" " +
+         words + " \" in *\" $given \"*) " + names +
+         " ;; esac\n"
+         "      done\n"
+         "      COMPREPLY=($(compgen -W '" +
+         words + "' -- \"$word\"))\n";
+}
+
 std::string Bash(const Description& root) {
   std::string script =
       "# bash completion of krypton: source <(krypton completion bash)\n"
+      "_krypton_names() {\n"
+      "  local kind\n"
+      "  for kind in \"$@\"; do " +
+      std::string(kListNames) +
+      "; done\n"
+      "}\n"
       "_krypton() {\n"
       "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
@@ -86,15 +107,22 @@ std::string Bash(const Description& root) {
     script += "      case $word in\n        -*) COMPREPLY=($(compgen -W '" + FlagWords(command) +
               "' -- \"$word\")); return ;;\n      esac\n";
     if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
-      script += "      COMPREPLY=($(compgen -W '" + words->second + "' -- \"$word\"))\n";
-    } else if (const std::string names = NamesCommand(command.name); !names.empty()) {
-      script += "      COMPREPLY=($(compgen -W \"$(" + names + ")\" -- \"$word\"))\n";
+      script += BashArguments(command, words->second);
+    } else if (const std::string kinds = KindsOfNames(command.name); !kinds.empty()) {
+      script +=
+          "      COMPREPLY=($(compgen -W \"$(_krypton_names " + kinds + ")\" -- \"$word\"))\n";
     } else if (TakesFiles(command.name)) {
       script += "      COMPREPLY=($(compgen -f -- \"$word\"))\n";
     }
     script += "      ;;\n";
   }
   return script + "  esac\n}\ncomplete -o filenames -F _krypton krypton\n";
+}
+
+// "a b" -> "a|b".
+std::string Alternatives(std::string words) {
+  std::replace(words.begin(), words.end(), ' ', '|');
+  return words;
 }
 
 std::string ZshArguments(const Description& command) {
@@ -119,9 +147,12 @@ std::string ZshArguments(const Description& command) {
   }
   std::string rest = "'*::argument:_files'";
   if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
-    rest = "'*:argument:(" + words->second + ")'";
-  } else if (const std::string names = NamesCommand(command.name, "\\$"); !names.empty()) {
-    rest = "\"*:name:($(" + names + "))\"";
+    rest = "'1:argument:(" + words->second + ")'";
+    if (command.name == "get") {
+      rest += " \"2:name:($(_krypton_names ${words[(r)(" + Alternatives(words->second) + ")]}))\"";
+    }
+  } else if (const std::string kinds = KindsOfNames(command.name); !kinds.empty()) {
+    rest = "\"*:name:($(_krypton_names " + kinds + "))\"";
   }
   return lines + "        " + rest + "\n";
 }
@@ -130,6 +161,12 @@ std::string Zsh(const Description& root) {
   std::string script =
       "#compdef krypton\n"
       "# zsh completion of krypton: source <(krypton completion zsh)\n"
+      "_krypton_names() {\n"
+      "  local kind\n"
+      "  for kind in \"$@\"; do " +
+      std::string(kListNames) +
+      "; done\n"
+      "}\n"
       "_krypton() {\n"
       "  local -a commands=(\n";
   for (const auto& command : root.commands) {
@@ -152,9 +189,27 @@ std::string Zsh(const Description& root) {
   return script + "  esac\n}\ncompdef _krypton krypton\n";
 }
 
+// As BashArguments.
+std::string FishArguments(const Description& command, const std::string& words) {
+  const std::string seen = "__fish_seen_subcommand_from ";
+  const std::string here = "complete -c krypton -n '" + seen + command.name + "; and ";
+  std::string script = here + "not " + seen + words + "' -a " + Quote(words) + "\n";
+  if (command.name != "get") return script;
+  std::istringstream kinds(words);
+  for (std::string kind; kinds >> kind;) {
+    script += here + seen + kind + "' -a '(__krypton_names " + kind + ")'\n";
+  }
+  return script;
+}
+
 std::string Fish(const Description& root) {
   std::string script =
       "# fish completion of krypton: krypton completion fish | source\n"
+      "function __krypton_names\n"
+      "  for kind in $argv; " +
+      std::string(kListNames) +
+      "; end\n"
+      "end\n"
       "complete -c krypton -f\n";
   for (const auto& command : root.commands) {
     script += "complete -c krypton -n __fish_use_subcommand -a " + command.name + " -d " +
@@ -170,9 +225,9 @@ std::string Fish(const Description& root) {
       script += " -d " + Quote(flag.help) + "\n";
     }
     if (const auto words = Arguments().find(command.name); words != Arguments().end()) {
-      script += "complete -c krypton" + when + " -a " + Quote(words->second) + "\n";
-    } else if (const std::string names = NamesCommand(command.name, "\\$"); !names.empty()) {
-      script += "complete -c krypton" + when + " -a \"(" + names + ")\"\n";
+      script += FishArguments(command, words->second);
+    } else if (const std::string kinds = KindsOfNames(command.name); !kinds.empty()) {
+      script += "complete -c krypton" + when + " -a '(__krypton_names " + kinds + ")'\n";
     } else if (TakesFiles(command.name)) {
       script += "complete -c krypton" + when + " -F\n";
     }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
 
@@ -85,7 +86,15 @@ absl::Status ControlPlane::Explain(const grpc::Status& status) const {
   if (status.ok()) return absl::OkStatus();
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE &&
       status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
-    return rpc::FromGrpc(status);
+    absl::Status said = rpc::FromGrpc(status);
+    if (!absl::IsNotFound(said)) return said;
+    // Of two meshes it may be the other that was meant.
+    absl::Status placed =
+        absl::NotFoundError(std::string(said.message()) + " at the control plane " + address_);
+    said.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
+      placed.SetPayload(type, payload);
+    });
+    return placed;
   }
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
                       "cannot reach the control plane at " + address_ +

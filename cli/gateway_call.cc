@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <string_view>
 
+#include "common/config/duration.h"
 #include "common/config/percent.h"
 
 namespace krypton::cli {
@@ -69,40 +70,47 @@ std::string Ids(const std::string& body) {
 
 absl::Status FindModel(const GatewayCall& call) {
   const auto client = NewGatewayClient(call);
+  const Silence silence;
   const httplib::Result model =
       client->Get(("/v1/models/" + config::EncodePercent(call.target, "/")).c_str());
-  if (!model) return BrokenCall(call, model.error());
+  if (!model) return BrokenCall(call, model.error(), silence.length());
   if (model->get_header_value("krypton-error") != "model_not_found") return absl::OkStatus();
   const httplib::Result list = client->Get("/v1/models");
   const std::string ids = list && list->status == 200 ? Ids(list->body) : "";
-  const std::string nobody = "there is no model \"" + call.target + "\"; ";
+  const std::string nobody =
+      "there is no model \"" + call.target + "\" at the gateway " + call.gateway + "; ";
   if (!ids.empty()) return absl::NotFoundError(nobody + "there are: " + ids);
   return absl::NotFoundError(nobody +
                              "this mesh has none. './dev run --model' starts with two; or give "
                              "'krypton up' a folder with a manifest of kind Model");
 }
 
-absl::Status BrokenCall(const GatewayCall& call, httplib::Error error) {
-  if (error == httplib::Error::Connection) {
+absl::Status BrokenCall(const GatewayCall& call, httplib::Error error,
+                        std::chrono::milliseconds silence) {
+  if (error == httplib::Error::Connection || error == httplib::Error::ConnectionTimeout) {
     return absl::UnavailableError("cannot reach the gateway at " + call.gateway +
                                   "; start a mesh with 'krypton up DIR', or say where it is with "
                                   "--gateway or KRYPTON_GATEWAY");
   }
-  const std::string logs = "'krypton logs " + call.target + "' shows what it printed";
+  const std::string logs = "'krypton logs " + call.target + "'";
+  // cpp-httplib has one word for both.
+  if (error == httplib::Error::Read && silence >= call.timeout) {
+    return absl::DeadlineExceededError(
+        call.target + " was silent for " + config::FormatDuration(call.timeout) +
+        "; wait longer with --timeout, or look at what it does with " + logs);
+  }
   if (error == httplib::Error::Read) {
-    // cpp-httplib does not say which.
-    return absl::UnavailableError("the answer of " + call.target +
-                                  " ended before it was complete, or was silent for longer than "
-                                  "--timeout; " +
-                                  logs);
+    return absl::UnavailableError(
+        call.target +
+        " closed the connection before its answer was complete; it may have crashed: " + logs);
   }
   if (error == httplib::Error::Write) {
-    return absl::UnavailableError(
-        "the gateway closed the connection before it had read the call to " + call.target + "; " +
-        logs);
+    return absl::UnavailableError("the gateway at " + call.gateway +
+                                  " closed the connection before it had read the call to " +
+                                  call.target + "; " + logs + " shows what that printed");
   }
-  return absl::UnavailableError("the call to " + call.target + " failed (" +
-                                httplib::to_string(error) + "); " + logs);
+  return absl::UnavailableError("the call to " + call.target + " through the gateway at " +
+                                call.gateway + " failed; " + logs + " shows what it printed");
 }
 
 }  // namespace krypton::cli

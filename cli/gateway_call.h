@@ -35,7 +35,21 @@ std::string RefusalText(const GatewayCall& call, const httplib::Response& respon
 // does not say. kNotFound names the models that there are, or how to get one.
 absl::Status FindModel(const GatewayCall& call);
 
-// The call ended without an answer.
-absl::Status BrokenCall(const GatewayCall& call, httplib::Error error);
+// The call ended without an answer, or in the midst of it. `silence`: how long nothing had come.
+absl::Status BrokenCall(const GatewayCall& call, httplib::Error error,
+                        std::chrono::milliseconds silence);
+
+// Since when nothing has come.
+class Silence {
+ public:
+  void Broken() { since_ = std::chrono::steady_clock::now(); }
+  std::chrono::milliseconds length() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                 since_);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace krypton::cli

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "cli/table.h"
 #include "cli/yaml.h"
 #include "common/config/flags.h"
+#include "common/config/suggest.h"
 #include "common/resource/manifest.h"
 #include "common/rpc/backoff.h"
 #include "common/rpc/channel.h"
@@ -69,24 +71,30 @@ void PrintTroubles(const std::vector<Item>& items) {
   }
 }
 
-std::string Named(const GetOptions& options) {
-  return options.name_space.empty() ? options.name : options.name_space + "/" + options.name;
+// Nothing has the name that was asked for.
+absl::Status Missing(const ControlPlane& control_plane, const GetOptions& options) {
+  const std::string name =
+      options.name_space.empty() ? options.name : options.name_space + "/" + options.name;
+  const std::string where = name + " was not found at the control plane " + control_plane.address();
+  if (options.what == "endpoints") {
+    return absl::NotFoundError("an agent or model " + where +
+                               "; 'krypton get agents' and 'krypton get models' list them");
+  }
+  return absl::NotFoundError(options.what.substr(0, options.what.size() - 1) + " " + where +
+                             "; 'krypton get " + options.what + "' lists them");
 }
 
 template <typename Item>
-int PrintOnce(const std::vector<Item>& items, const Row& header, const GetOptions& options) {
-  if (items.empty() && !options.name.empty()) {
-    return Fail(absl::NotFoundError("no " + options.what.substr(0, options.what.size() - 1) + " " +
-                                    Named(options) + "; 'krypton get " + options.what +
-                                    "' lists them"));
-  }
+int PrintOnce(const ControlPlane& control_plane, const std::vector<Item>& items, const Row& header,
+              const GetOptions& options) {
   if (options.output != "table") {
     const auto document = ListDocument(items, options.output);
     if (!document.ok()) return Fail(document.status());
     return Print(*document) ? kOk : kFailed;
   }
   if (items.empty()) {
-    fprintf(stderr, "No %s found.\n", options.what.c_str());
+    fprintf(stderr, "No %s found at the control plane %s.\n", options.what.c_str(),
+            control_plane.address().c_str());
     return kOk;
   }
   Table table(header);
@@ -117,6 +125,8 @@ class ChangePrinter {
     table_.Add(std::move(row));
     return true;
   }
+  // Nothing has been shown yet.
+  bool empty() const { return shown_.empty(); }
   bool Begin() {
     if (std::exchange(begun_, true) || output_ != "table") return true;
     return Print(table_.ToString());
@@ -153,10 +163,14 @@ int Watch(const ControlPlane& control_plane, const Row& header, const GetOptions
       connected = true;
       backoff.Reset();
       const Item& item = pick(response);
+      const bool synced = response.type() == v1::CHANGE_TYPE_SYNCED;
+      if (synced && !options.name.empty() && printer.empty()) {
+        context.TryCancel();
+        return Fail(Missing(control_plane, options));
+      }
       const bool read =
-          response.type() == v1::CHANGE_TYPE_SYNCED
-              ? printer.Begin()
-              : printer.Show(KeyOf(item), item, response.type() == v1::CHANGE_TYPE_DELETED);
+          synced ? printer.Begin()
+                 : printer.Show(KeyOf(item), item, response.type() == v1::CHANGE_TYPE_DELETED);
       if (!read) return kOk;
     }
     const absl::Status status = control_plane.Explain(stream->Finish());
@@ -183,8 +197,9 @@ int GetAgents(const ControlPlane& control_plane, const GetOptions& options) {
   if (!options.name.empty()) {
     std::erase_if(*agents,
                   [&](const auto& agent) { return agent.metadata().name() != options.name; });
+    if (agents->empty()) return Fail(Missing(control_plane, options));
   }
-  return PrintOnce(*agents, AgentHeader(), options);
+  return PrintOnce(control_plane, *agents, AgentHeader(), options);
 }
 
 int GetModels(const ControlPlane& control_plane, const GetOptions& options) {
@@ -204,8 +219,9 @@ int GetModels(const ControlPlane& control_plane, const GetOptions& options) {
   if (!options.name.empty()) {
     std::erase_if(*models,
                   [&](const auto& model) { return model.metadata().name() != options.name; });
+    if (models->empty()) return Fail(Missing(control_plane, options));
   }
-  return PrintOnce(*models, ModelHeader(), options);
+  return PrintOnce(control_plane, *models, ModelHeader(), options);
 }
 
 absl::StatusOr<std::vector<v1::EndpointItem>> Endpoints(const ControlPlane& control_plane,
@@ -244,18 +260,36 @@ int WatchEndpoints(const ControlPlane& control_plane, const GetOptions& options)
   }
 }
 
+// OK where an agent or a model has the name whose endpoints are asked for: one that sleeps has
+// none.
+absl::Status CheckNamed(const ControlPlane& control_plane, const GetOptions& options) {
+  if (options.name.empty()) return absl::OkStatus();
+  const auto has_name = [&](const auto& item) { return item.metadata().name() == options.name; };
+  const auto agents = control_plane.Agents(options.name_space);
+  if (!agents.ok()) return agents.status();
+  if (std::any_of(agents->begin(), agents->end(), has_name)) return absl::OkStatus();
+  const auto models = control_plane.Models(options.name_space);
+  if (!models.ok()) return models.status();
+  if (std::any_of(models->begin(), models->end(), has_name)) return absl::OkStatus();
+  return Missing(control_plane, options);
+}
+
 int GetEndpoints(const ControlPlane& control_plane, const GetOptions& options) {
+  const absl::Status named = CheckNamed(control_plane, options);
+  if (!named.ok()) return Fail(named);
   if (options.watch) return WatchEndpoints(control_plane, options);
   const auto items = Endpoints(control_plane, options);
   if (!items.ok()) return Fail(items.status());
-  return PrintOnce(*items, EndpointHeader(), options);
+  return PrintOnce(control_plane, *items, EndpointHeader(), options);
 }
 
 }  // namespace
 
 void AddGet(config::Flags& flags, GetOptions* options) {
   flags.AddPositional(&options->what, "WHAT", "agents, models or endpoints");
-  flags.AddPositional(&options->name, "NAME", "only this one: NAME or NAMESPACE/NAME", false);
+  flags.AddPositional(&options->name, "NAME",
+                      "only this one: NAME or NAMESPACE/NAME; one that there is not is an error",
+                      false);
   flags.Add(&options->name_space, "namespace,n", "only this namespace; all without it",
             "NAMESPACE");
   flags.AddChoice(&options->output, "output,o", {"table", "json", "yaml"}, "how it is printed");
@@ -272,8 +306,9 @@ int RunGet(GetOptions options) {
   };
   const auto command = commands.find(options.what);
   if (command == commands.end()) {
-    return Fail(absl::InvalidArgumentError("cannot get \"" + options.what +
-                                           "\": agents, models or endpoints"));
+    return Fail(absl::InvalidArgumentError(
+        "cannot get \"" + options.what + "\": agents, models or endpoints" +
+        config::DidYouMean(options.what, {"agents", "models", "endpoints"})));
   }
   if (!options.what.ends_with('s')) options.what += 's';
   if (const size_t slash = options.name.find('/'); slash != std::string::npos) {

@@ -73,17 +73,21 @@ class Call {
   // Prints the answer unless it is a refusal.
   void Run(httplib::Request request) {
     request.response_handler = [this](const httplib::Response& response) {
+      silence_.Broken();
       failed_ = response.status >= 400;
       return failed_ || !options_.include || Show(Head(response));
     };
     request.content_receiver = [this](const char* data, size_t size, uint64_t, uint64_t) {
+      silence_.Broken();
       if (failed_) {
         error_body_.append(data, std::min(size, size_t{64 << 10} - error_body_.size()));
         return true;
       }
       return Show(std::string(data, size));
     };
+    silence_.Broken();
     answered_ = NewGatewayClient(call_)->send(request, response_, error_);
+    silence_length_ = silence_.length();
   }
 
   // The gateway knows no agent of this name.
@@ -94,7 +98,7 @@ class Call {
   // The exit status; says what went wrong.
   int End() const {
     if (nobody_reads_ || (answered_ && !failed_)) return kOk;
-    if (!answered_) return Fail(BrokenCall(call_, error_));
+    if (!answered_) return Fail(BrokenCall(call_, error_, silence_length_));
     if (options_.include) Print(Head(response_));
     const std::string refusal = Printable(RefusalText(call_, response_, error_body_));
     fprintf(stderr, "krypton: %s\n", refusal.c_str());
@@ -112,6 +116,8 @@ class Call {
   bool answered_ = false;
   bool failed_ = false;
   bool nobody_reads_ = false;
+  Silence silence_;
+  std::chrono::milliseconds silence_length_{};
   std::string error_body_;
   httplib::Response response_;
   httplib::Error error_ = httplib::Error::Success;

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/manifest_files.h"
 #include "common/config/file.h"
 #include "common/config/flags.h"
 #include "common/resource/manifest.h"
@@ -23,15 +24,7 @@ constexpr size_t kMaxBytes = 16 << 20;
 std::vector<std::string> Expand(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return {path};
-  std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(path, error)) {
-    const std::string extension = entry.path().extension();
-    if (extension == ".yaml" || extension == ".yml" || extension == ".json") {
-      files.push_back(entry.path());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+  return FilesIn(path, IsManifestName);
 }
 
 std::string ReadAll(std::istream& in) {

@@ -68,14 +68,21 @@ std::string DecisionTable(const Decisions& records, TimePoint now) {
 template <typename Status, typename Explanation>
 std::string InWords(const std::string& target, const Status& status, const Explanation& explanation,
                     TimePoint now) {
-  std::string text = target + ": " + std::to_string(status.ready_replicas()) + " of " +
-                     std::to_string(status.desired_replicas()) + " replicas ready\n";
-  if (!explanation.summary().empty()) text += explanation.summary() + "\n";
+  const std::string ready = std::to_string(status.ready_replicas()) + " of " +
+                            std::to_string(status.desired_replicas()) + " replicas ";
+  // The summary begins with the numbers.
+  std::string text =
+      (explanation.summary().empty() ? target + ": " + ready + "ready" : explanation.summary()) +
+      "\n";
   for (const v1::Condition& condition : status.conditions()) {
     // One cause often stands behind several of them, and in the summary.
-    const bool said = text.find(condition.message()) != text.npos;
+    const bool cause_said =
+        text.find(condition.message()) != text.npos || condition.message() == ready + "are ready";
+    const bool reason_said = text.find(condition.reason()) != text.npos ||
+                             condition.reason() == "Ready" || condition.reason() == "Settled";
+    if (cause_said && reason_said) continue;
     text += "  " + condition.type() + ": " + condition.reason();
-    if (!said) text += " (" + condition.message() + ")";
+    if (!cause_said) text += " (" + condition.message() + ")";
     text += "\n";
   }
   if (explanation.decisions().empty()) return text + "\nNo decision has changed anything yet.\n";

@@ -23,7 +23,6 @@ TEST(WhyTest, SaysWhatThereIsAndEachDecisionWithItsInputs) {
   record.mutable_decision()->set_reason("9.5 / (8 * 0.8)");
   const auto now = std::chrono::system_clock::time_point(std::chrono::seconds(145));
   EXPECT_EQ(ExplainInWords("default/echo", explanation, now),
-            "default/echo: 1 of 2 replicas ready\n"
             "Two replicas, since 9 calls wait or run.\n"
             "\n"
             "AGO   REPLICAS   RULE            IN FLIGHT+WAITING   BOUNDS   REASON\n"
@@ -60,8 +59,36 @@ TEST(WhyTest, OneCauseBehindSeveralConditionsIsSaidOnce) {
   EXPECT_NE(ExplainInWords("a/b", explanation, {})
                 .find("  Available: WaitingForPods (" + cause +
                       ")\n"
-                      "  Ready: WaitingForPods\n"),
+                      "  Progressing: ReplicasFailing\n"),
             std::string::npos);
+}
+
+TEST(WhyTest, WhatIsAsItShouldBeIsSaidOnce) {
+  v1::ExplainAgentResponse explanation;
+  v1::AgentStatus& status = *explanation.mutable_agent()->mutable_status();
+  status.set_ready_replicas(1);
+  status.set_desired_replicas(1);
+  explanation.set_summary("agent \"a/b\" has 1 replica, 1 ready.");
+  const auto add = [&](const char* type, const char* reason, const char* message) {
+    v1::Condition* condition = status.add_conditions();
+    condition->set_type(type);
+    condition->set_reason(reason);
+    condition->set_message(message);
+  };
+  add("Available", "Ready", "1 of 1 replicas are ready");
+  add("Ready", "Ready", "1 of 1 replicas are ready");
+  add("Progressing", "Settled", "");
+  EXPECT_EQ(ExplainInWords("a/b", explanation, {}),
+            "agent \"a/b\" has 1 replica, 1 ready.\n\nNo decision has changed anything yet.\n");
+
+  status.mutable_conditions()->Clear();
+  add("Available", "Ready", "1 of 1 replicas are ready; default/b-2: out of memory");
+  add("Progressing", "RollingOut", "replicas of an older generation are replaced");
+  EXPECT_EQ(ExplainInWords("a/b", explanation, {}),
+            "agent \"a/b\" has 1 replica, 1 ready.\n"
+            "  Available: Ready (1 of 1 replicas are ready; default/b-2: out of memory)\n"
+            "  Progressing: RollingOut (replicas of an older generation are replaced)\n"
+            "\nNo decision has changed anything yet.\n");
 }
 
 TEST(WhyTest, DecisionsThatSayTheSameAreFoldedWithTheirNumber) {

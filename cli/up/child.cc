@@ -72,6 +72,7 @@ absl::Status Child::Start() {
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (pidfd_ < 0) return absl::UnavailableError(std::string("pidfd_open: ") + strerror(errno));
   exit_text_.clear();
+  exit_signal_ = 0;
   return absl::OkStatus();
 }
 
@@ -86,6 +87,7 @@ bool Child::Running() {
   close(pidfd_);
   pidfd_ = -1;
   exit_text_ = DescribeExit(status);
+  exit_signal_ = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   return false;
 }
 

@@ -36,6 +36,8 @@ class Child {
   int pidfd() const { return pidfd_; }
   // "status 1", "signal 9 (Killed)".
   const std::string& exit_text() const { return exit_text_; }
+  // It had no handler for `signal` yet, or none any more.
+  bool EndedBy(int signal) const { return exit_signal_ == signal; }
 
   // The end of its log, for a person who asks why it ended.
   std::string LogTail(size_t max_lines) const;
@@ -49,6 +51,7 @@ class Child {
   pid_t pid_ = -1;
   int pidfd_ = -1;
   std::string exit_text_;
+  int exit_signal_ = 0;
 };
 
 }  // namespace krypton::cli

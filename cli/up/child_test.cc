@@ -50,6 +50,8 @@ TEST_F(ChildTest, ASignalReachesItAndIsTold) {
   child.Signal(SIGTERM);
   Wait(child);
   EXPECT_EQ(child.exit_text(), "signal 15 (Terminated)");
+  EXPECT_TRUE(child.EndedBy(SIGTERM));
+  EXPECT_FALSE(child.EndedBy(SIGKILL));
 }
 
 TEST_F(ChildTest, ABinaryThatIsNotThereEndsWith127) {

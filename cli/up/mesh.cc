@@ -21,6 +21,8 @@ constexpr std::chrono::seconds kStartLimit{60};
 // A gateway waits for calls in flight as long as its agents may take; the manager for its replicas.
 constexpr std::chrono::seconds kDrainLimit{75};
 constexpr std::chrono::milliseconds kPoll{20};
+// Within which a signal reaches all processes that it is for.
+constexpr std::chrono::milliseconds kSignalSpread{200};
 // One that ran so long begins with the shortest wait again.
 constexpr std::chrono::seconds kHealthyRun{30};
 
@@ -39,6 +41,14 @@ bool Readable(int fd, std::chrono::milliseconds wait) {
 
 std::string Display(const std::string& name) {
   return name == "control_plane" ? "control plane" : name;
+}
+
+absl::Status EndedEarly(const Child& child, size_t log_lines) {
+  std::string text = "the " + Display(child.name()) + " ended with " + child.exit_text();
+  std::string log = child.LogTail(log_lines);
+  if (log.ends_with('\n')) log.pop_back();
+  return absl::UnavailableError(log.empty() ? text + " and has logged nothing"
+                                            : text + ":\n" + log);
 }
 
 }  // namespace
@@ -118,7 +128,7 @@ absl::Status Mesh::Start(int stop_fd) {
   }
   const auto limit = Clock::now() + kStartLimit;
   while (!AllServe(status)) {
-    if (!status.ok()) return status;
+    if (!status.ok()) return StoppedFromOutside(stop_fd) ? absl::OkStatus() : status;
     if (Clock::now() > limit) {
       return absl::DeadlineExceededError("not everything serves after a minute; see " +
                                          settings_.state_dir + "/logs");
@@ -128,13 +138,19 @@ absl::Status Mesh::Start(int stop_fd) {
   return absl::OkStatus();
 }
 
+bool Mesh::StoppedFromOutside(int stop_fd) {
+  const bool by_signal =
+      std::any_of(components_.begin(), components_.end(), [](const Component& component) {
+        return component.child->EndedBy(SIGTERM) || component.child->EndedBy(SIGINT);
+      });
+  return by_signal && Readable(stop_fd, kSignalSpread);
+}
+
 bool Mesh::AllServe(absl::Status& failure) {
   bool all = true;
   for (Component& component : components_) {
     if (!component.child->Running()) {
-      failure = absl::UnavailableError("the " + Display(component.addresses->name) +
-                                       " ended with " + component.child->exit_text() + ":\n" +
-                                       component.child->LogTail(10));
+      failure = EndedEarly(*component.child, 10);
       return false;
     }
     if (!component.serves && Serves(component.addresses->ops)) {
@@ -192,9 +208,8 @@ absl::Status Mesh::End(const std::vector<std::string>& names, std::chrono::secon
       child.Signal(SIGKILL);
       status.Update(absl::DeadlineExceededError("the " + Display(child.name()) +
                                                 " did not end in time and was killed"));
-    } else if (child.exit_text() != "status 0") {
-      status.Update(absl::UnavailableError("the " + Display(child.name()) + " ended with " +
-                                           child.exit_text() + ":\n" + child.LogTail(5)));
+    } else if (child.exit_text() != "status 0" && !child.EndedBy(SIGTERM)) {
+      status.Update(EndedEarly(child, 5));
     }
   }
   return status;

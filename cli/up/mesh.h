@@ -68,6 +68,8 @@ class Mesh {
                    std::vector<std::string> flags);
   absl::Status StartOne(Component& component);
   bool AllServe(absl::Status& failure);
+  // Something ended by what ends `krypton up` too: whoever stops all processes of a group at once.
+  bool StoppedFromOutside(int stop_fd);
   absl::Status End(const std::vector<std::string>& names, std::chrono::seconds limit);
 
   const MeshSettings settings_;

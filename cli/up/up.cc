@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -16,6 +17,7 @@
 
 #include "cli/addresses.h"
 #include "cli/command.h"
+#include "cli/manifest_files.h"
 #include "cli/up/mesh.h"
 #include "cli/up/screen.h"
 #include "cli/up/watch.h"
@@ -49,18 +51,40 @@ class StateFolder {
   absl::Status Take(const std::string& path) {
     std::error_code error;
     fs::create_directories(path + "/logs", error);
+    const std::string another = "choose another folder with --state-dir";
     if (error) {
-      return absl::UnavailableError("cannot create " + path + "/logs: " + error.message());
+      return absl::UnavailableError("cannot create " + path + "/logs: " + error.message() + "; " +
+                                    another);
     }
     const std::string lock = path + "/up.lock";
     lock_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock_ < 0) return absl::UnavailableError("cannot write " + lock + ": " + strerror(errno));
-    if (flock(lock_, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
-    return absl::UnavailableError("another 'krypton up' uses " + path +
-                                  "; end it, or choose another folder with --state-dir");
+    if (lock_ < 0) {
+      return absl::UnavailableError("cannot write " + lock + ": " + strerror(errno) + "; " +
+                                    another);
+    }
+    if (flock(lock_, LOCK_EX | LOCK_NB) == 0) {
+      NoteOwner();
+      return absl::OkStatus();
+    }
+    const pid_t owner = Owner();
+    const std::string process = std::to_string(owner);
+    return absl::UnavailableError(
+        "another 'krypton up'" + (owner > 0 ? " (process " + process + ")" : "") + " uses " + path +
+        "; end it" + (owner > 0 ? " (kill " + process + ")" : "") + ", or " + another);
   }
 
  private:
+  // For those who come later; the lock itself is what counts.
+  void NoteOwner() const {
+    if (ftruncate(lock_, 0) == 0) dprintf(lock_, "%d\n", getpid());
+  }
+  // 0: it has not said so yet.
+  pid_t Owner() const {
+    char text[16] = {};
+    if (pread(lock_, text, sizeof text - 1, 0) <= 0) return 0;
+    return static_cast<pid_t>(std::strtol(text, nullptr, 10));
+  }
+
   int lock_ = -1;
 };
 
@@ -89,7 +113,8 @@ class Display {
     for (const std::string& line : snapshot.news) Say(line);
     if (live_) {
       Draw();
-    } else if (!suggested_ && !(state_.agents.empty() && state_.models.empty())) {
+    } else if (!suggested_ && snapshot.complete &&
+               !(state_.agents.empty() && state_.models.empty())) {
       suggested_ = true;
       for (const std::string& line : ThingsToTry(state_.addresses, state_.agents, state_.models)) {
         Print("try: " + line + "\n");
@@ -165,19 +190,40 @@ bool Stopped(int stop_fd) {
   return poll(&waited, 1, 0) > 0;
 }
 
+// `other`: the mesh that the other commands have asked until now.
+void SayWhatIsOdd(Display& display, const UpOptions& options, const Addresses& other) {
+  for (const std::string& path : options.manifests) {
+    std::error_code error;
+    if (fs::is_directory(path, error) && FilesIn(path, IsFollowedName).empty()) {
+      display.Say(path + " holds no manifest (*.yaml, *.yml) yet; one that comes is taken up");
+    }
+  }
+  if (other.control_plane.empty() || other.gateway.empty()) return;
+  display.Say(
+      "another mesh runs too; 'krypton get' and its sisters ask this one from now on, the other "
+      "with --control-plane " +
+      other.control_plane + " or --gateway " + other.gateway);
+}
+
 absl::Status Follow(Mesh& mesh, Display& display, const UpOptions& options,
                     const MeshAddresses& addresses, int stop_fd) {
   auto control_plane = ControlPlane::Connect(addresses.control_plane.grpc, options.tls);
   if (!control_plane.ok()) return control_plane.status();
   WellKnownFile well_known;
   std::string ready;
+  const Addresses other = RunningMesh(WellKnownReadyFile());
   display.Begin(addresses, options.state_dir);
+  SayWhatIsOdd(display, options, other);
   MeshWatch watch(*std::move(control_plane));
   while (!Stopped(stop_fd)) {
     // Process ids change with a restart.
-    if (const std::string now = mesh.ReadyJson(); now != ready) {
+    const std::string now = mesh.ReadyJson();
+    // A mesh that was started later and has ended leaves the place to this one.
+    if (now != ready || RunningMesh(WellKnownReadyFile()).control_plane.empty()) {
+      well_known.Write(now);
+    }
+    if (now != ready) {
       ready = now;
-      well_known.Write(ready);
       if (!options.ready_file.empty()) {
         const absl::Status written = config::WriteFileAtomically(options.ready_file, ready);
         if (!written.ok()) return written;
@@ -195,6 +241,10 @@ absl::Status CheckFolders(std::vector<std::string>& folders) {
     std::error_code error;
     if (!fs::exists(folder, error)) {
       return absl::InvalidArgumentError("no such folder of manifests: " + folder);
+    }
+    if (!fs::is_directory(folder, error) && !IsManifestName(fs::path(folder).filename().string())) {
+      return absl::InvalidArgumentError(
+          folder + " is neither a folder nor a manifest, whose name ends in .yaml, .yml or .json");
     }
     folder = fs::canonical(folder, error);
   }
@@ -225,7 +275,9 @@ absl::Status Up(UpOptions& options, Display& display, int stop_fd) {
 }  // namespace
 
 void AddUp(config::Flags& flags, UpOptions* options) {
-  flags.AddPositional(&options->manifests, "DIR", "folders of manifests, followed while it runs");
+  flags.AddPositional(
+      &options->manifests, "DIR",
+      "folders of manifests (*.yaml, *.yml), or single ones; followed while it runs");
   flags.Add(&options->port_base, "port-base",
             "12 ports from this one on; 0: free ones; -1: 8080 (gateway), 8090 (control plane) and "
             "their sisters",
@@ -235,7 +287,8 @@ void AddUp(config::Flags& flags, UpOptions* options) {
             "written once everything serves: process ids and addresses as JSON", "PATH");
   flags.Add(&options->state_dir, "state-dir",
             "state and logs (default: a folder for the first DIR in $XDG_RUNTIME_DIR/krypton, else "
-            "in ~/.cache/krypton/run)",
+            "in ~/.cache/krypton/run); of several meshes the other commands ask the one that was "
+            "started last, another with --control-plane and --gateway",
             "DIR");
   flags.Add(&options->plain, "plain", "print lines instead of the live screen on a terminal");
   flags.AddChoice(&options->log_level, "log-level", {"debug", "info", "warn", "error"},

@@ -106,6 +106,7 @@ MeshWatch::Snapshot MeshWatch::Take() {
   for (const auto& [name, agent] : agents_) snapshot.agents.push_back(agent);
   for (const auto& [name, model] : models_) snapshot.models.push_back(model);
   snapshot.problems = problems_;
+  snapshot.complete = agents_known_ && models_known_;
   snapshot.news.assign(news_.begin(), news_.end());
   news_.clear();
   return snapshot;
@@ -136,11 +137,13 @@ void MeshWatch::Follow(Open open) {
 
 void MeshWatch::Apply(const v1::WatchAgentsResponse& response) {
   const std::lock_guard lock(mutex_);
+  agents_known_ = agents_known_ || response.type() == v1::CHANGE_TYPE_SYNCED;
   Tell(Keep(response, agents_));
 }
 
 void MeshWatch::Apply(const v1::WatchModelsResponse& response) {
   const std::lock_guard lock(mutex_);
+  models_known_ = models_known_ || response.type() == v1::CHANGE_TYPE_SYNCED;
   Tell(Keep(response, models_));
 }
 

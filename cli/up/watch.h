@@ -39,6 +39,7 @@ class MeshWatch {
     std::vector<v1::Agent> agents;  // By namespace and name.
     std::vector<v1::Model> models;  // Likewise.
     std::vector<v1::ManifestProblem> problems;
+    bool complete = false;          // All that there was at the beginning is known.
     std::vector<std::string> news;  // What happened since the last Take, one line each.
   };
   Snapshot Take();
@@ -65,6 +66,8 @@ class MeshWatch {
   std::map<std::string, v1::Agent> agents_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::Model> models_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ManifestProblem> problems_ ABSL_GUARDED_BY(mutex_);
+  bool agents_known_ ABSL_GUARDED_BY(mutex_) = false;
+  bool models_known_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::string> news_ ABSL_GUARDED_BY(mutex_);
   std::thread agents_thread_;
   std::thread models_thread_;
