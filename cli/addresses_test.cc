@@ -38,6 +38,15 @@ TEST_F(AddressesTest, AFileOfProcessesThatAreGoneIsNone) {
   EXPECT_EQ(FindAddresses({}, path_).gateway, "127.0.0.1:8080");
 }
 
+TEST_F(AddressesTest, AMeshThatRunsIsToldWithoutDefaults) {
+  EXPECT_EQ(RunningMesh(path_ + ".none").gateway, "");
+  Write(R"({"gateway":{"pid":2000000000,"http":"127.0.0.1:2"}})");
+  EXPECT_EQ(RunningMesh(path_).gateway, "");
+  Write(R"({"gateway":{"pid":)" + std::to_string(getpid()) + R"(,"http":"127.0.0.1:2"}})");
+  EXPECT_EQ(RunningMesh(path_).gateway, "127.0.0.1:2");
+  EXPECT_EQ(RunningMesh(path_).control_plane, "");
+}
+
 TEST_F(AddressesTest, AFileThatIsDamagedIsNone) {
   for (const char* content :
        {"", "{", "[]", R"({"control_plane":1})", R"({"gateway":{"http":[]}})"}) {

@@ -425,8 +425,9 @@ std::optional<int> Flags::Parse(int argc, const char* const* argv) {
   if (status.ok()) return std::nullopt;
   const Flags* chosen = impl_->Chosen();
   const std::string& program = (chosen != nullptr ? chosen : this)->impl_->program;
-  fprintf(stderr, "%s: %s\nRun '%s --help' for its flags.\n", program.c_str(),
-          std::string(status.message()).c_str(), program.c_str());
+  const bool chooses = chosen == nullptr && !impl_->commands.empty();
+  fprintf(stderr, "%s: %s\nRun '%s --help' for its %s.\n", program.c_str(),
+          std::string(status.message()).c_str(), program.c_str(), chooses ? "commands" : "flags");
   return 2;
 }
 

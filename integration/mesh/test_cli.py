@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -88,6 +89,54 @@ def test_invoke(up):
     assert wrong.returncode == 2, wrong
 
 
+def test_one_that_is_not_there_is_an_error_that_names_who_was_asked(up):
+    asked = up.ready["control_plane"]["grpc"]
+    for what in ("agents", "models", "endpoints"):
+        for flags in ([], ["-w"], ["-o", "json"]):
+            done = up.krypton("get", what, "nobody", "-n", "default", *flags, check=False)
+            assert done.returncode == 1 and not done.stdout, done
+            assert f"default/nobody was not found at the control plane {asked}; 'krypton get" in done.stderr, done
+    assert up.krypton("get", "endpoints", "slow", check=False).returncode == 0  # It sleeps.
+    assert "hello" in up.krypton("get", "agents", "hello")
+    none = up.krypton("get", "models", check=False)
+    assert none.returncode == 0 and f"No models found at the control plane {asked}" in none.stderr, none
+    for command in ("why", "logs"):
+        done = up.krypton(command, "nobody", check=False)
+        assert done.returncode == 1 and asked in done.stderr, done
+    assert up.ready["gateway"]["http"] in up.krypton("invoke", "nobody", check=False).stderr
+
+
+def test_invoke_shows_the_head_of_a_refusal_too(up):
+    done = up.krypton("invoke", "-i", "default/hello", "-X", "PUT", check=False)
+    assert done.returncode == 1 and done.stdout.startswith("HTTP/1.1 501 "), done
+    assert "content-type: " in done.stdout.lower() and "default/hello answered 501" in done.stderr, done
+
+
+DIES = """
+import os, socket
+with socket.create_server(("127.0.0.1", int(os.environ["PORT"]))) as server:
+    while True:
+        call = server.accept()[0]
+        if b"\\r\\n\\r\\n" in call.recv(65536):
+            call.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 100\\r\\n\\r\\nhalf")
+            os._exit(1)
+"""
+
+
+def test_an_agent_that_dies_in_mid_answer_is_said_in_words(up):
+    (up.root / "dies.py").write_text(DIES)
+    path = up.manifests / "dies.yaml"
+    path.write_text(manifest("dies", command=f"exec python3 -S {up.root}/dies.py"))
+    try:
+        eventually(lambda: up.krypton("get", "agents", "dies", check=False).returncode == 0, 10 * SLOW, "taken in")
+        done = up.krypton("invoke", "dies", check=False)
+        assert done.returncode == 1 and done.stdout == "half", done
+        assert "dies closed the connection before its answer was complete" in done.stderr, done
+        assert "'krypton logs dies'" in done.stderr, done
+    finally:
+        path.unlink()
+
+
 def test_invoke_streams(up):
     call = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage", "params": {"message": {
         "messageId": "1", "role": "ROLE_USER", "parts": [{"text": "one two"}]}}})
@@ -130,6 +179,9 @@ def test_why(up):
     up.krypton("invoke", "default/hello")
     eventually(lambda: "default/hello" in up.krypton("why", "default/hello"), 5 * SLOW)
     assert up.krypton("why", "default/nothing", check=False).returncode == 1
+    eventually(lambda: "1 replica, 1 ready" in up.krypton("why", "default/tools"), 20 * SLOW, "it runs")
+    words = up.krypton("why", "default/tools")
+    assert "replicas ready" not in words and "Available:" not in words and "Settled" not in words, words
 
 
 def test_validate(up, folder):
@@ -140,6 +192,15 @@ def test_validate(up, folder):
     done = up.krypton("validate", good, bad, check=False)
     assert done.returncode == 1 and "bad.yaml" in done.stdout + done.stderr
     assert "spec.port" in done.stdout + done.stderr and "document 2" in done.stdout + done.stderr
+    several = folder / "several.yaml"
+    several.write_text(yaml.safe_dump(json.loads(manifest("several", port=70000, concurrency=-1, mode="x"))))
+    told = up.krypton("validate", several, check=False).stdout.splitlines()
+    lines = [int(line.split(":")[1].split()[0]) for line in told]
+    assert len(lines) > 2 and lines == sorted(lines), lines
+    (folder / "empty.yaml").touch()
+    empty = up.krypton("validate", folder / "empty.yaml", check=False)
+    assert empty.returncode == 1 and "empty.yaml holds no manifest" in empty.stderr, empty
+    several.unlink()
     missing = up.krypton("validate", folder / "none.yaml", check=False)
     assert missing.returncode != 0 and "none.yaml" in missing.stderr
     os.mkfifo(folder / "pipe.yaml")
@@ -197,6 +258,86 @@ def test_nothing_outlives_up(tmp_path, how):
         up.process.signal(how)
         assert up.process.wait() == (0 if how == signal.SIGTERM else -signal.SIGKILL)
         nothing_left(tmp_path, 60)  # After SIGKILL replicas wait for another manager, and then end.
+    finally:
+        kill_all(tmp_path)
+
+
+def krypton(*arguments, timeout=30):
+    return subprocess.run([BINARIES / "krypton", *map(str, arguments)], capture_output=True, text=True,
+                          timeout=timeout * SLOW)
+
+
+@pytest.mark.parametrize("delay", [0, 0.01, 0.02, 0.05, 0.1, 0.3])
+def test_a_ctrl_c_right_after_the_start_is_an_orderly_end(tmp_path, delay):
+    try:
+        (tmp_path / "empty").mkdir()
+        process = Process("up", [BINARIES / "krypton", "up", tmp_path / "empty", "--port-base", "0", "--state-dir",
+                                 tmp_path / "state"], tmp_path)
+        eventually(lambda: "starting" in process.tail(), 10 * SLOW, "its handlers are there")
+        time.sleep(delay)
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0, process.tail()
+        assert "everything has ended" in process.tail() and "ended with" not in process.tail(), process.tail()
+        nothing_left(tmp_path)
+    finally:
+        kill_all(tmp_path)
+
+
+def test_up_over_nothing_says_so_and_follows(tmp_path):
+    try:
+        (tmp_path / "empty").mkdir()
+        flags = ["--port-base", "0", "--state-dir", tmp_path / "state"]
+        up = Process("up", [BINARIES / "krypton", "up", tmp_path / "empty", "--ready-file", "{ready}", *flags],
+                     tmp_path)
+        ready = up.ready(30)
+        eventually(lambda: "/empty holds no manifest" in up.tail(), 5 * SLOW, "said")
+        assert "try: " not in up.tail(), up.tail()
+        second = krypton("up", tmp_path / "empty", *flags)
+        assert second.returncode == 1, second
+        assert f"another 'krypton up' (process {up.pid}) uses" in second.stderr, second
+        assert f"kill {up.pid}" in second.stderr and "--state-dir" in second.stderr, second
+        (tmp_path / "empty" / "first.yaml").write_text(manifest("first"))
+        tried = f"try: curl -i http://{ready['gateway']['http']}/v1/agents/default/first"
+        eventually(lambda: tried in up.tail(), 10 * SLOW, "what there is to try is said once there is something")
+        assert up.stop() == 0
+    finally:
+        kill_all(tmp_path)
+
+
+def test_up_refuses_at_once_what_it_cannot_follow(tmp_path):
+    (tmp_path / "README.md").write_text("# Not a manifest\n")
+    done = krypton("up", tmp_path / "README.md")
+    assert done.returncode == 2 and "README.md" in done.stderr and ".yaml, .yml or .json" in done.stderr, done
+    (tmp_path / "a").mkdir()
+    done = krypton("up", tmp_path / "a", "--state-dir", "/proc/krypton-state")
+    assert done.returncode == 1 and "/proc/krypton-state" in done.stderr and "--state-dir" in done.stderr, done
+
+
+def test_of_two_meshes_the_younger_is_asked_and_the_older_once_that_ends(tmp_path):
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+
+    def start(name):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "agent.yaml").write_text(manifest(name))
+        process = Process(name, [BINARIES / "krypton", "up", tmp_path / name, "--port-base", "0", "--ready-file",
+                                 "{ready}"], tmp_path, env={"XDG_RUNTIME_DIR": str(tmp_path)})
+        process.ready(30)
+        return process
+
+    def asked():
+        done = subprocess.run([BINARIES / "krypton", "get", "agents"], capture_output=True, text=True, env=environment,
+                              timeout=30 * SLOW)
+        return done.stdout
+    try:
+        older = start("older")
+        eventually(lambda: "older" in asked(), 10 * SLOW, "the only one is found")
+        younger = start("younger")
+        eventually(lambda: "younger" in asked(), 10 * SLOW, "the one that was started last")
+        address = older.ready()["control_plane"]["grpc"]
+        assert f"--control-plane {address}" in younger.tail(), younger.tail()
+        assert younger.stop() == 0, younger.tail()
+        eventually(lambda: "older" in asked(), 10 * SLOW, "the older one is found again")
+        assert older.stop() == 0, older.tail()
     finally:
         kill_all(tmp_path)
 

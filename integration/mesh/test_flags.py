@@ -99,6 +99,13 @@ def test_the_cli_says_wrong_commands():
     for flags in (["no-such-command"], ["get", "nonsense"], ["invoke"], ["get", "agents", "-o", "xml"]):
         done = run("krypton", *flags)
         assert done.returncode == 2 and done.stderr and not done.stdout, done
+    for flags, said in ((["gett", "agents"], 'unknown command: gett; did you mean "get"?'),
+                        (["version", "--output", "json"], "unknown flag: --output"),
+                        (["get", "agents", "--wach"], 'unknown flag: --wach; did you mean "--watch"?'),
+                        (["get", "agnts"], 'did you mean "agents"?')):
+        assert said in run("krypton", *flags).stderr, flags
+    assert run("krypton", "help").stdout == run("krypton", "--help").stdout
+    assert run("krypton", "help", "get").stdout == run("krypton", "get", "--help").stdout
 
 
 @pytest.mark.parametrize("binary, flag", [(b, f) for b, flags in SERVERS.items() for f in flags])
