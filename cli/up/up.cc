@@ -285,11 +285,12 @@ void AddUp(config::Flags& flags, UpOptions* options) {
   flags.Add(&options->host, "host", "the address that everything listens on", "ADDRESS");
   flags.Add(&options->ready_file, "ready-file",
             "written once everything serves: process ids and addresses as JSON", "PATH");
-  flags.Add(&options->state_dir, "state-dir",
-            "state and logs (default: a folder for the first DIR in $XDG_RUNTIME_DIR/krypton, else "
-            "in ~/.cache/krypton/run); of several meshes the other commands ask the one that was "
-            "started last, another with --control-plane and --gateway",
-            "DIR");
+  flags.Add(
+      &options->state_dir, "state-dir",
+      "state and logs; of several meshes the other commands ask the one that was started last, "
+      "another with --control-plane and --gateway (default: a folder for the first DIR in "
+      "$XDG_RUNTIME_DIR/krypton, else in ~/.cache/krypton/run)",
+      "DIR");
   flags.Add(&options->plain, "plain", "print lines instead of the live screen on a terminal");
   flags.AddChoice(&options->log_level, "log-level", {"debug", "info", "warn", "error"},
                   "of the components");
