@@ -1,4 +1,5 @@
-// What Flags holds; shared by flags.cc (parsing) and flags_help.cc (texts).
+// What Flags holds; shared by flags.cc (parsing), flags_kinds.cc (values) and flags_help.cc
+// (texts).
 #pragma once
 
 #include <CLI/App.hpp>

@@ -151,7 +151,8 @@ def test_what_goes_wrong_in_a_chat_is_said_in_words(mesh):
     for said in ("Hello\nAgain\n", ""):  # Nothing said is no reason to be silent.
         nobody = krypton(mesh, "chat", "nobody", data=said, check=False)
         assert nobody.returncode == 1 and not nobody.stdout and nobody.stderr.count("krypton:") == 1
-        assert 'no model "nobody"; there are: ' in nobody.stderr and "tiny" in nobody.stderr, nobody
+        assert f'no model "nobody" at the gateway {mesh.http}; there are: ' in nobody.stderr, nobody
+        assert "tiny" in nobody.stderr, nobody
     away = subprocess.run([BINARIES / "krypton", "chat", "tiny", "--gateway", "127.0.0.1:1"], input="x\n", text=True,
                           capture_output=True, timeout=30 * SLOW)
     assert away.returncode == 1 and "cannot reach the gateway at 127.0.0.1:1" in away.stderr
