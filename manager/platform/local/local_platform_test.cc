@@ -160,6 +160,13 @@ TEST_F(LocalPlatformTest, AnEditThatFailsLeavesTheOldOneServing) {
   const Replica old = RunOne(Serve());
   WriteManifest("a.yaml", Agent("echo", "echo out of luck >&2; exit 3"));
   ASSERT_TRUE(WaitFailed("the agent exited with status 3, is started again after"));
+  // Its sidecar, which has nothing to say, has ended too before the next try.
+  ASSERT_TRUE(Wait([&] {
+    const auto next = recorder_->replicas(kEcho, ReplicaPhase::kStarting);
+    return !next.empty() && next[0].message ==
+                                "is tried again; before it, the agent exited with status 3; its "
+                                "last line: out of luck";
+  }));
   EXPECT_EQ(recorder_->replicas(kEcho, ReplicaPhase::kRunning).at(0).instance, old.instance);
   EXPECT_THAT(Call(old), HasSubstr(old.ref));
   // The repair rolls.

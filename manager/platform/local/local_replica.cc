@@ -151,8 +151,7 @@ void LocalReplica::Attach(std::unique_ptr<SupervisorLink> link) {
     events_.on_change();
   };
   events.on_failure = [this](const std::string& who, const std::string& what) {
-    last_line_ = LastWords(folder() + "/" + who + ".log");
-    Fail(what);
+    Fail(what, LastWords(folder() + "/" + who + ".log"));
   };
   events.on_gone = [this] { OnGone(); };
   link_->Listen(std::move(events));
@@ -215,6 +214,7 @@ void LocalReplica::MarkDraining() {
   if (phase_ == ReplicaPhase::kDraining) return;
   SetPhase(ReplicaPhase::kDraining);
   message_.clear();
+  last_line_.clear();
 }
 
 void LocalReplica::Drain() {
@@ -243,11 +243,12 @@ void LocalReplica::OnDeadline() {
   KillByInstance({record_.instance});
 }
 
-void LocalReplica::Fail(const std::string& why) {
-  // While it is being ended, its end is no failure.
+void LocalReplica::Fail(const std::string& why, std::string last_line) {
+  // While it is being ended, its end is no failure; and the first one counts.
   if (phase_ == ReplicaPhase::kDraining || phase_ == ReplicaPhase::kFailed) return;
   SetPhase(ReplicaPhase::kFailed);
   message_ = why;
+  last_line_ = std::move(last_line);
   probe_.reset();
   log::Debug("replica failed",
              {{resource::KindWord(record_.key.kind()), resource::ToString(record_.key)},

@@ -98,7 +98,7 @@ class LocalReplica {
   absl::Status TryStart(const resource::Resource& resource, const std::string& work_folder);
   void Attach(std::unique_ptr<SupervisorLink> link);
   void FailToStart(const std::string& why);
-  void Fail(const std::string& why);
+  void Fail(const std::string& why, std::string last_line = "");
   void SetPhase(ReplicaPhase phase);
   void OnGone();
 
