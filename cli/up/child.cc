@@ -19,6 +19,23 @@ namespace {
 
 constexpr off_t kMaxLogBytes = 16 << 20;
 
+// Holds signals back on this thread. Between fork and exec a child has its parent's handlers, which
+// would take a signal that is meant for the child as one for the parent: the child would lose it.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 // Between fork and exec: only what is safe after a fork of a process with threads.
 [[noreturn]] void Become(char* const* arguments, pid_t parent, int log) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -29,7 +46,10 @@ constexpr off_t kMaxLogBytes = 16 << 20;
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   syscall(SYS_close_range, 3U, ~0U, 0U);
-  for (const int ignored : {SIGPIPE, SIGHUP}) signal(ignored, SIG_DFL);
+  for (const int handled : {SIGPIPE, SIGHUP, SIGTERM, SIGINT}) signal(handled, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);  // What came meanwhile comes now.
   execv(arguments[0], arguments);
   constexpr char kFailed[] = "cannot be executed\n";
   [[maybe_unused]] const ssize_t n = write(STDERR_FILENO, kFailed, sizeof kFailed - 1);
@@ -63,9 +83,14 @@ absl::Status Child::Start() {
   for (const std::string& part : command_) arguments.push_back(const_cast<char*>(part.c_str()));
   arguments.push_back(nullptr);
   const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid == 0) Become(arguments.data(), parent, log);
-  const int error = errno;
+  pid_t pid = -1;
+  int error = 0;
+  {
+    const SignalsHeld held;
+    pid = fork();
+    if (pid == 0) Become(arguments.data(), parent, log);
+    error = errno;
+  }
   close(log);
   if (pid < 0) return absl::UnavailableError(std::string("cannot fork: ") + strerror(error));
   pid_ = pid;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 
 namespace krypton::cli {
@@ -52,6 +53,24 @@ TEST_F(ChildTest, ASignalReachesItAndIsTold) {
   EXPECT_EQ(child.exit_text(), "signal 15 (Terminated)");
   EXPECT_TRUE(child.EndedBy(SIGTERM));
   EXPECT_FALSE(child.EndedBy(SIGKILL));
+}
+
+// The test stands for `krypton up`, whose handler the child has until it has become its program.
+TEST_F(ChildTest, ASignalAtOnceIsTheChildsOwn) {
+  static std::atomic<int> ours = 0;
+  struct sigaction handler = {};
+  handler.sa_handler = [](int) { ++ours; };
+  struct sigaction before = {};
+  sigaction(SIGTERM, &handler, &before);
+  for (int run = 0; run < 50; ++run) {
+    Child child("x", {"/bin/sleep", "60"}, log_);
+    ASSERT_TRUE(child.Start().ok());
+    child.Signal(SIGTERM);
+    Wait(child);
+    EXPECT_TRUE(child.EndedBy(SIGTERM)) << child.exit_text();
+  }
+  sigaction(SIGTERM, &before, nullptr);
+  EXPECT_EQ(ours, 0);
 }
 
 TEST_F(ChildTest, ABinaryThatIsNotThereEndsWith127) {
