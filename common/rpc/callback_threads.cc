@@ -4,14 +4,29 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <memory>
+
 namespace krypton::rpc {
+namespace {
+
+// A server of callbacks without a port, which is what holds the threads.
+struct Kept {
+  grpc::CallbackGenericService service;
+  std::unique_ptr<grpc::Server> server;
+};
+
+// Never destroyed; here, and not in the function, so that LeakSanitizer finds it.
+Kept* g_kept = nullptr;
+
+}  // namespace
 
 void KeepCallbackThreads() {
-  // A server of callbacks without a port, never destroyed, which is what holds the threads.
-  [[maybe_unused]] static const grpc::Server* const kept = [] {
+  [[maybe_unused]] static const bool once = [] {
+    g_kept = new Kept;
     grpc::ServerBuilder builder;
-    builder.RegisterCallbackGenericService(new grpc::CallbackGenericService);
-    return builder.BuildAndStart().release();
+    builder.RegisterCallbackGenericService(&g_kept->service);
+    g_kept->server = builder.BuildAndStart();
+    return true;
   }();
 }
 
