@@ -88,6 +88,9 @@ Task<void> ForwardCollected(Exchange& exchange, Client& client, Endpoint endpoin
     case ForwardEnd::kTimedOut:
       co_await exchange.RespondError(ErrorCode::kAgentTimeout, "no answer in time");
       break;
+    case ForwardEnd::kShutDown:
+      co_await exchange.RespondError(ErrorCode::kShuttingDown, "the server is shutting down");
+      break;
     default:
       co_await exchange.RespondError(ErrorCode::kAgentUnreachable, "the server does not answer");
   }

@@ -163,6 +163,7 @@ class Client::Impl {
     Await([](const Mailbox& box) { return box.message_arrived || box.call_done; });
     if (!TakeArrival()) return false;
     if (!IsStopping()) return true;
+    call.Cancel();  // The wish may have come after the first question.
     call.ReadNoMore();
     Await([](const Mailbox& box) { return box.call_done; });
     return false;

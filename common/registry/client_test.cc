@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/registry/snapshot.h"
+#include "common/rpc/channel.h"
 #include "common/testing/wait_for.h"
 #include "krypton/v1/registry.grpc.pb.h"
 
@@ -303,6 +304,48 @@ TEST(SnapshotTest, TheLastWordOnAKeyCounts) {
   ASSERT_TRUE(change.has_value());
   EXPECT_THAT(change->entries, IsEmpty());
   EXPECT_THAT(Names(change->removed), ElementsAre("a"));
+}
+
+// A registry that never pauses.
+class Torrent : public v1::RegistryService::CallbackService {
+ public:
+  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext*,
+                                                     const v1::WatchRequest*) override {
+    return new Stream;
+  }
+
+ private:
+  class Stream : public grpc::ServerWriteReactor<v1::WatchResponse> {
+   public:
+    Stream() { OnWriteDone(true); }
+    void OnWriteDone(bool ok) override {
+      if (!ok) return Finish(grpc::Status::CANCELLED);
+      message_ = Message{.version = ++version_, .full = version_ == 1}.Proto();
+      StartWrite(&message_);
+    }
+    void OnDone() override { delete this; }
+
+   private:
+    uint64_t version_ = 0;
+    v1::WatchResponse message_;
+  };
+};
+
+TEST(ClientStopTest, AStopAmongMessagesEnds) {
+  Torrent registry;
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&registry);
+  const auto server = builder.BuildAndStart();
+  for (int i = 0; i < 300; ++i) {
+    Client client(*rpc::Connect("127.0.0.1:" + std::to_string(port), {}), Settings{},
+                  [](const Change&) {});
+    client.Start();
+    ASSERT_TRUE(client.WaitSynced(kPatience));
+    client.Stop();
+  }
+  server->Shutdown();
 }
 
 }  // namespace

@@ -312,6 +312,7 @@ void Scaler::OnRefusal(const v1::DecisionRefusal& refusal) {
   Subject& subject = *found->second;
   subject.desired = subject.desired_in_registry;
   subject.series->SetDesired(subject.desired);
+  active_.insert(&subject);
 }
 
 void Scaler::Tick() {
