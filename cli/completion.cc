@@ -30,6 +30,16 @@ std::string KindsOfNames(const std::string& command) {
 constexpr char kListNames[] =
     "krypton get $kind 2>/dev/null | awk 'NR > 1 {print $1 \"/\" $2}' | uniq";
 
+// The same function in bash and zsh.
+std::string NamesFunction() {
+  return "_krypton_names() {\n"
+         "  local kind\n"
+         "  for kind in \"$@\"; do " +
+         std::string(kListNames) +
+         "; done\n"
+         "}\n";
+}
+
 // For single quotes in a shell.
 std::string Quote(const std::string& text) {
   std::string quoted = "'";
@@ -82,23 +92,17 @@ std::string BashArguments(const Description& command, const std::string& words) 
 }
 
 std::string Bash(const Description& root) {
-  std::string script =
-      "# bash completion of krypton: source <(krypton completion bash)\n"
-      "_krypton_names() {\n"
-      "  local kind\n"
-      "  for kind in \"$@\"; do " +
-      std::string(kListNames) +
-      "; done\n"
-      "}\n"
-      "_krypton() {\n"
-      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      "    COMPREPLY=($(compgen -W '" +
-      CommandWords(root) +
-      " --help --version' -- \"$word\"))\n"
-      "    return\n"
-      "  fi\n"
-      "  case ${COMP_WORDS[1]} in\n";
+  std::string script = "# bash completion of krypton: source <(krypton completion bash)\n" +
+                       NamesFunction() +
+                       "_krypton() {\n"
+                       "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+                       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                       "    COMPREPLY=($(compgen -W '" +
+                       CommandWords(root) +
+                       " --help --version' -- \"$word\"))\n"
+                       "    return\n"
+                       "  fi\n"
+                       "  case ${COMP_WORDS[1]} in\n";
   for (const auto& command : root.commands) {
     script += "    " + command.name + ")\n";
     if (const std::string choices = BashChoices(command); !choices.empty()) {
@@ -160,13 +164,8 @@ std::string ZshArguments(const Description& command) {
 std::string Zsh(const Description& root) {
   std::string script =
       "#compdef krypton\n"
-      "# zsh completion of krypton: source <(krypton completion zsh)\n"
-      "_krypton_names() {\n"
-      "  local kind\n"
-      "  for kind in \"$@\"; do " +
-      std::string(kListNames) +
-      "; done\n"
-      "}\n"
+      "# zsh completion of krypton: source <(krypton completion zsh)\n" +
+      NamesFunction() +
       "_krypton() {\n"
       "  local -a commands=(\n";
   for (const auto& command : root.commands) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/config/descriptors.h"
+#include "common/config/file.h"
 #include "common/http/address.h"
 #include "common/http/shard.h"
 #include "common/http/socket.h"
@@ -29,27 +30,11 @@ absl::Status ErrnoStatus(std::string_view what, std::string_view address) {
   return absl::UnavailableError(Concat(what, " ", address, ": ", std::strerror(errno)));
 }
 
-// An fd that is closed unless it is taken.
-class OwnedFd {
- public:
-  explicit OwnedFd(int fd) : fd_(fd) {}
-  OwnedFd(const OwnedFd&) = delete;
-  OwnedFd& operator=(const OwnedFd&) = delete;
-  ~OwnedFd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int Take() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 absl::StatusOr<int> Listen(const std::string& address_text) {
   const absl::StatusOr<std::string> address = ToSockaddr(address_text);
   if (!address.ok()) return address.status();
   const auto* raw = reinterpret_cast<const sockaddr*>(address->data());
-  OwnedFd fd(::socket(raw->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  config::UniqueFd fd(::socket(raw->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return ErrnoStatus("socket for", address_text);
   const int on = 1;
   if (raw->sa_family == AF_UNIX) {
@@ -62,7 +47,7 @@ absl::StatusOr<int> Listen(const std::string& address_text) {
     return ErrnoStatus("cannot bind", address_text);
   }
   if (::listen(fd.get(), kBacklog) != 0) return ErrnoStatus("cannot listen on", address_text);
-  return fd.Take();
+  return fd.Release();
 }
 
 std::string BoundAddress(int fd) {

@@ -43,8 +43,6 @@ class PoolQueue : public httplib::TaskQueue {
   ThreadPool pool_;
 };
 
-// One request a connection: an idle one would hold a thread.
-
 transcode::Request Convert(const httplib::Request& from) {
   transcode::Request request{from.method, from.target, {}, from.body, ""};
   for (const auto& [name, value] : from.headers) {

@@ -13,6 +13,7 @@
 
 #include "boost/json.hpp"
 #include "common/config/suggest.h"
+#include "common/config/utf8.h"
 #include "common/resource/fields.h"
 #include "common/resource/syntax.h"
 #include "fmt/format.h"
@@ -117,12 +118,6 @@ class Shapes {
   const Shape* agent_ = nullptr;
   const Shape* model_ = nullptr;
 };
-
-// Characters of UTF-8 text.
-size_t CharactersOf(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
 
 class Checker {
  public:
@@ -261,7 +256,7 @@ class Checker {
 
   void Text(const YamlNode& node, const Shape& shape, const std::string& path) {
     const std::string& text = node.scalar;
-    const size_t length = CharactersOf(text);
+    const size_t length = config::CountCharacters(text);
     AtMost(node, path, length, shape.max_size, "characters");
     if (length < shape.min_length) Problem(path, node, "is empty");
     if (shape.quantity && !IsQuantity(text)) {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "common/config/descriptors.h"
+#include "common/config/file.h"
 #include "common/log/log.h"
 
 namespace krypton::rpc {
@@ -29,21 +30,22 @@ struct FreeAddresses {
   void operator()(addrinfo* found) const { freeaddrinfo(found); }
 };
 
-// The listening socket, or -1 with errno.
-int ListenOn(const addrinfo& address) {
-  const int fd = socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
+// None: `error` says why.
+config::UniqueFd ListenOn(const addrinfo& address, int* error) {
+  config::UniqueFd owned(
+      socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int fd = owned.get();
   const int on = 1;
   const int off = 0;
   // Not SO_REUSEPORT: two processes on one port are a mistake, not load balancing.
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Accepted ones inherit it.
   if (address.ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kBacklog) == 0) return fd;
-  const int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
+  if (fd >= 0 && bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, kBacklog) == 0) {
+    return owned;
+  }
+  *error = errno;
+  return {};
 }
 
 uint16_t PortOf(int fd) {
@@ -57,18 +59,12 @@ uint16_t PortOf(int fd) {
 }  // namespace
 
 struct Listener::Impl {
-  ~Impl() {
-    if (listening >= 0) close(listening);
-    if (stop >= 0) close(stop);
-  }
-
   // False: it is time to end.
   bool Wait(bool for_connection) const {
-    std::array<pollfd, 2> wanted = {{{stop, POLLIN, 0}, {listening, POLLIN, 0}}};
-    while (poll(wanted.data(), for_connection ? 2 : 1, for_connection ? -1 : kPauseMs) < 0) {
-      if (errno != EINTR) return false;
-    }
-    return wanted[0].revents == 0;
+    std::array<pollfd, 2> wanted = {{{stop.get(), POLLIN, 0}, {listening.get(), POLLIN, 0}}};
+    const int events = poll(wanted.data(), for_connection ? 2 : 1, for_connection ? -1 : kPauseMs);
+    // EINTR or, rarely, a want of memory: both pass.
+    return events < 0 || wanted[0].revents == 0;
   }
 
   void Accept() {
@@ -80,7 +76,7 @@ struct Listener::Impl {
     bool exhausted = false;
     while (Wait(!exhausted)) {
       exhausted = false;
-      const int fd = accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd = accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) {
         exhausted = config::IsExhaustion(errno);
         if (exhausted) warn("gRPC connections wait: no file descriptor is left");
@@ -93,8 +89,8 @@ struct Listener::Impl {
     }
   }
 
-  int listening = -1;
-  int stop = -1;  // An eventfd.
+  config::UniqueFd listening;
+  config::UniqueFd stop;  // An eventfd.
   Take take;
   std::thread thread;
 };
@@ -116,26 +112,28 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const config::HostPort&
   const bool all = address.host.empty();
   // As the HTTP servers have it.
   const char* host = address.host == "localhost" ? "127.0.0.1" : address.host.c_str();
-  if (const int error = getaddrinfo(all ? nullptr : host, port.c_str(), &hints, &first);
-      error != 0) {
-    return failed(gai_strerror(error));
+  if (const int unknown = getaddrinfo(all ? nullptr : host, port.c_str(), &hints, &first);
+      unknown != 0) {
+    return failed(gai_strerror(unknown));
   }
   const std::unique_ptr<addrinfo, FreeAddresses> found(first);
   auto impl = std::make_unique<Impl>();
+  int error = 0;
   // All interfaces are those of IPv6, which take IPv4 too, and where there is no IPv6 those of
   // IPv4.
   for (const bool only_ipv6 : {all, false}) {
-    for (const addrinfo* one = first; one != nullptr && impl->listening < 0; one = one->ai_next) {
-      if (!only_ipv6 || one->ai_family == AF_INET6) impl->listening = ListenOn(*one);
+    for (const addrinfo* one = first; one != nullptr && !impl->listening.valid();
+         one = one->ai_next) {
+      if (!only_ipv6 || one->ai_family == AF_INET6) impl->listening = ListenOn(*one, &error);
     }
   }
-  if (impl->listening < 0) return failed(strerror(errno));
-  impl->stop = eventfd(0, EFD_CLOEXEC);
-  if (impl->stop < 0) return failed(strerror(errno));
+  if (!impl->listening.valid()) return failed(strerror(error));
+  impl->stop = config::UniqueFd(eventfd(0, EFD_CLOEXEC));
+  if (!impl->stop.valid()) return failed(strerror(errno));
   return std::unique_ptr<Listener>(new Listener(std::move(impl)));
 }
 
-uint16_t Listener::port() const { return PortOf(impl_->listening); }
+uint16_t Listener::port() const { return PortOf(impl_->listening.get()); }
 
 void Listener::Start(Take take) {
   impl_->take = std::move(take);
@@ -145,11 +143,11 @@ void Listener::Start(Take take) {
 void Listener::Stop() {
   if (impl_->thread.joinable()) {
     const uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(impl_->stop, &one, sizeof one);
+    [[maybe_unused]] const ssize_t written = write(impl_->stop.get(), &one, sizeof one);
     impl_->thread.join();
   }
   // So that who comes now is refused by the kernel.
-  if (impl_->listening >= 0) close(std::exchange(impl_->listening, -1));
+  impl_->listening.Reset();
 }
 
 }  // namespace krypton::rpc

@@ -26,7 +26,7 @@ struct CallStatus {
 
 // One RPC of any kind, by its path and its messages' bytes, over gRPC's callback API. Belongs to
 // one thread, which waits in Next. At most one message is read ahead. Destroying it cancels the RPC
-// and waits until gRPC has let go of it.
+// and waits for its end.
 class Call {
  public:
   struct Event {

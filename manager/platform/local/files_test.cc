@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "common/testing/temp_folder.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -43,16 +44,12 @@ using ::testing::ElementsAre;
 
 class FilesTest : public ::testing::Test {
  protected:
-  FilesTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "krypton-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-    flushed.clear();
-  }
-  ~FilesTest() override { std::filesystem::remove_all(folder_); }
+  FilesTest() { flushed.clear(); }
 
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
 
-  std::string folder_;
+  const TempFolder temp_;
+  const std::string& folder_ = temp_.path();
 };
 
 TEST_F(FilesTest, AFileThatLastsIsFlushedBeforeItHasItsNameAndTheNameAfterwards) {

@@ -38,7 +38,7 @@ std::string LastWords(const std::string& log) {
   if (end == std::string::npos) return "";
   const size_t before = text->rfind('\n', end);
   const size_t begin = before == std::string::npos ? 0 : before + 1;
-  std::string line = text->substr(begin, std::min<size_t>(end + 1 - begin, 200));
+  std::string line = config::CutUtf8(text->substr(begin, end + 1 - begin), 200);
   if (config::FindInvalidUtf8(line) != std::string::npos) return "";
   return line;
 }

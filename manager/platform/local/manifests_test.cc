@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "common/testing/file_limit.h"
+#include "common/testing/wait_for.h"
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "manager/platform/local/testing/machine.h"
@@ -205,7 +205,8 @@ TEST_F(ManifestsTest, AFolderThatCannotBeListedStaysAsItWas) {
     ASSERT_TRUE(HasProblems(1));
     EXPECT_EQ(recorder_->problems()[0].file(), folder_ + "/manifests");
     EXPECT_THAT(recorder_->problems()[0].reason(), HasSubstr("Too many open files"));
-    std::this_thread::sleep_for(milliseconds(1000));
+    // Three times as long as what is gone stays known.
+    EXPECT_FALSE(WaitFor([&] { return PortOf("a") != 1 || PortOf("b") != 1; }, milliseconds(1000)));
     EXPECT_EQ(PortOf("a"), 1);
     EXPECT_EQ(PortOf("b"), 1);
   }
@@ -246,7 +247,7 @@ TEST_F(ManifestsTest, APathThatCannotBeReachedStaysAsItWas) {
   link("link", "/link");
   link("file.yaml", "/file.yaml");
   ASSERT_TRUE(HasProblems(2));
-  std::this_thread::sleep_for(milliseconds(1000));
+  EXPECT_FALSE(WaitFor([&] { return PortOf("a") != 1 || PortOf("b") != 1; }, milliseconds(1000)));
   EXPECT_EQ(PortOf("a"), 1);
   EXPECT_EQ(PortOf("b"), 1);
   link("manifests", "/link");
