@@ -79,8 +79,8 @@ function(krypton_test name)
     ${KRYPTON_TEST_WRAPPER})
   set_target_properties(${name} PROPERTIES CROSSCOMPILING_EMULATOR "${launcher}")
   math(EXPR limit "120 * ${KRYPTON_TEST_SLOWNESS}")
-  # Of CTest's places there are two a core (scripts/test.sh).
-  set(places 2)
+  # Of CTest's places there are three a core (scripts/test.sh).
+  set(places 3)
   if(arg_WAITS AND NOT KRYPTON_SANITIZER)
     set(places 1)
   endif()

@@ -22,14 +22,16 @@ registry::EntryPtr Catalog::WithUrl(const registry::EntryPtr& entry) const {
   return copy;
 }
 
-void Catalog::Apply(const registry::Change& change) {
+registry::Change Catalog::Apply(registry::Change change) {
+  for (registry::EntryPtr& entry : change.entries) entry = WithUrl(entry);
   const std::lock_guard lock(mutex_);
   for (const v1::ResourceKey& key : change.removed) entries_.erase(key);
-  for (const registry::EntryPtr& entry : change.entries) entries_[entry->key()] = WithUrl(entry);
+  for (const registry::EntryPtr& entry : change.entries) entries_[entry->key()] = entry;
   if (change.problems != nullptr) problems_ = change.problems;
   if (!change.removed.empty() || !change.entries.empty()) {
     for (Entries& cached : cached_) cached.reset();
   }
+  return change;
 }
 
 Entries Catalog::Select(v1::ResourceKind kind) const {

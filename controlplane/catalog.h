@@ -25,7 +25,8 @@ class Catalog {
   // thinks.
   explicit Catalog(std::string gateway_url = "");
 
-  void Apply(const registry::Change& change);
+  // The change as the catalog took it: with its own URLs.
+  registry::Change Apply(registry::Change change);
 
   Entries Agents() const;
   Entries Models() const;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/rpc/status.h"
+
 namespace krypton::controlplane {
 namespace {
 
@@ -19,12 +21,13 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
 
   void Begin(const std::shared_ptr<LogPipe>& self) {
     self_ = self;
-    number_ = streams_.Add({nullptr, [self] { self->Stop(); }});
-    if (number_ == 0) {
-      status_ = {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams are open"};
+    const absl::StatusOr<uint64_t> number = streams_.Add({nullptr, [self] { self->Stop(); }});
+    if (!number.ok()) {
+      status_ = rpc::ToGrpc(number.status());
       Finish(status_);
       return;
     }
+    number_ = *number;
     manager_->async()->ReadLogs(&context_, &request_, &source_);
     source_.AddHold();  // Reads are started from here too.
     source_.StartRead(&incoming_);
@@ -88,7 +91,7 @@ class LogPipe : public grpc::ServerWriteReactor<v1::ReadAgentLogsResponse> {
   v1::ReadAgentLogsResponse outgoing_;
   grpc::Status status_;
   std::atomic<bool> stopped_ = false;
-  uint64_t number_ = 0;
+  uint64_t number_ = 0;  // 0: none.
   std::shared_ptr<LogPipe> self_;
 };
 

@@ -68,8 +68,7 @@ class Server::Impl {
         registry_(manager, {.client = "control-plane", .keys = {}},
                   [this](const registry::Change& change) {
                     leader_.Follow(change.leader_address);
-                    catalog_.Apply(change);
-                    streams_.Publish(change);
+                    streams_.Publish(catalog_.Apply(change));
                   }),
         service_(
             {catalog_, streams_, leader_, api_metrics_, [this] { return registry_.Synced(); }}),

@@ -245,13 +245,15 @@ ServerWriteReactor<v1::WatchModelsResponse>* Service::WatchModels(
                                         request->namespace_(), request->name());
 }
 
-template <typename Response>
+template <typename FindEntry, typename Response>
 ServerUnaryReactor* Service::Explain(CallbackServerContext* context, const char* route,
-                                     const absl::StatusOr<registry::EntryPtr>& found,
-                                     int asked_limit, Response* response) const {
+                                     FindEntry find, int asked_limit, Response* response) const {
+  // In this order: before the registry was read, nothing is there.
+  const absl::Status synced = CheckSynced();
   const absl::StatusOr<int> limit = Bounded("limit", asked_limit, kDefaultDecisions, kMaxDecisions);
-  if (!parts_.synced() || !limit.ok() || !found.ok()) {
-    return Unary(context, route, [&] { return limit.ok() ? found.status() : limit.status(); });
+  const absl::StatusOr<registry::EntryPtr> found = find();
+  for (const absl::Status& status : {synced, limit.status(), found.status()}) {
+    if (!status.ok()) return Unary(context, route, [&] { return status; });
   }
   auto question = std::make_shared<Explanation>();
   question->manager = parts_.manager.Get();
@@ -279,25 +281,27 @@ ServerUnaryReactor* Service::Explain(CallbackServerContext* context, const char*
 ServerUnaryReactor* Service::ExplainAgent(CallbackServerContext* context,
                                           const v1::ExplainAgentRequest* request,
                                           v1::ExplainAgentResponse* response) {
-  return Explain(context, "explain_agent", FindAny(request->namespace_(), request->name()),
-                 request->limit(), response);
+  return Explain(
+      context, "explain_agent", [&] { return FindAny(request->namespace_(), request->name()); },
+      request->limit(), response);
 }
 
 ServerUnaryReactor* Service::ExplainModel(CallbackServerContext* context,
                                           const v1::ExplainModelRequest* request,
                                           v1::ExplainModelResponse* response) {
-  return Explain(context, "explain_model",
-                 Find(v1::RESOURCE_KIND_MODEL, request->namespace_(), request->name()),
-                 request->limit(), response);
+  return Explain(
+      context, "explain_model",
+      [&] { return Find(v1::RESOURCE_KIND_MODEL, request->namespace_(), request->name()); },
+      request->limit(), response);
 }
 
 ServerWriteReactor<v1::ReadAgentLogsResponse>* Service::ReadAgentLogs(
     CallbackServerContext* context, const v1::ReadAgentLogsRequest* request) {
   Counter count = CountAs(*context, "read_agent_logs");
+  absl::Status status = CheckSynced();
   const absl::StatusOr<int> tail =
       Bounded("tail_lines", request->tail_lines(), kDefaultTailLines, kMaxTailLines);
   const absl::StatusOr<registry::EntryPtr> found = FindAny(request->namespace_(), request->name());
-  absl::Status status = CheckSynced();
   if (status.ok()) status = tail.ok() ? found.status() : tail.status();
   if (!status.ok()) {
     const grpc::Status refusal = rpc::ToGrpc(status);

@@ -81,11 +81,11 @@ class Service : public v1::ControlPlaneService::CallbackService {
                                             v1::ResourceKind kind, const std::string& name_space,
                                             const std::string& name) const;
 
-  // Asks the manager for the decisions on `found`, of which `limit` are shown.
-  template <typename Response>
+  // Asks the manager for the decisions on what `find` (() → StatusOr<EntryPtr>) finds, of which
+  // `limit` are shown.
+  template <typename FindEntry, typename Response>
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context, const char* route,
-                                    const absl::StatusOr<registry::EntryPtr>& found, int limit,
-                                    Response* response) const;
+                                    FindEntry find, int limit, Response* response) const;
 
   absl::Status CheckSynced() const;
   // kInvalidArgument for an empty part, kNotFound with ErrorInfo and ResourceInfo.

@@ -92,10 +92,7 @@ class ServiceTest : public ::testing::Test {
     manager_server_.Shutdown(std::chrono::seconds(5));
   }
 
-  void Apply(const registry::Change& change) {
-    catalog_.Apply(change);
-    streams_.Publish(change);
-  }
+  void Apply(const registry::Change& change) { streams_.Publish(catalog_.Apply(change)); }
 
   grpc::Status GetAgent(const std::string& name_space, const std::string& name) {
     grpc::ClientContext context;
@@ -136,7 +133,7 @@ class ServiceTest : public ::testing::Test {
   Leader leader_;
   metrics::Registry registry_{"control-plane"};
   ApiMetrics metrics_;
-  Catalog catalog_;
+  Catalog catalog_{"http://gateway.example"};
   Streams streams_;
   Service service_;
   rpc::Server server_;
@@ -217,6 +214,31 @@ TEST_F(ServiceTest, WatchesAreBoundedAndEndWhenTheProcessDrains) {
     }
     EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   }
+  grpc::ClientContext late_watch;
+  EXPECT_EQ(stub_->WatchAgents(&late_watch, {})->Finish().error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  grpc::ClientContext late_logs;
+  v1::ReadAgentLogsRequest logs;
+  logs.set_namespace_("default");
+  logs.set_name("a");
+  EXPECT_EQ(stub_->ReadAgentLogs(&late_logs, logs)->Finish().error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(ServiceTest, WatchersAreToldWhereTheGatewayOfThisControlPlaneIs) {
+  grpc::ClientContext context;
+  const auto watch = stub_->WatchAgents(&context, {});
+  v1::WatchAgentsResponse response;
+  do {
+    ASSERT_TRUE(watch->Read(&response));
+  } while (response.type() != v1::CHANGE_TYPE_SYNCED);
+  Apply(Added({AgentEntry("default", "a", 1), AgentEntry("default", "new")}));
+  for (const char* name : {"a", "new"}) {
+    ASSERT_TRUE(watch->Read(&response));
+    EXPECT_EQ(response.agent().status().url(),
+              std::string("http://gateway.example/v1/agents/default/") + name);
+  }
+  context.TryCancel();
 }
 
 TEST_F(ServiceTest, ChangesUnderManyWatchesReachAll) {

@@ -4,9 +4,12 @@
 
 namespace krypton::controlplane {
 
-uint64_t Streams::Add(Stream stream) {
+absl::StatusOr<uint64_t> Streams::Add(Stream stream) {
   const std::lock_guard lock(mutex_);
-  if (stopped_ || streams_.size() >= max_streams_) return 0;
+  if (stopped_) return absl::UnavailableError("shutting down");
+  if (streams_.size() >= max_streams_) {
+    return absl::ResourceExhaustedError("too many streams are open");
+  }
   streams_[++last_number_] = std::make_shared<const Stream>(std::move(stream));
   return last_number_;
 }

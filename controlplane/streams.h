@@ -8,8 +8,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "common/registry/client.h"
 
 namespace krypton::controlplane {
@@ -25,8 +27,9 @@ class Streams {
 
   explicit Streams(size_t max_streams) : max_streams_(max_streams) {}
 
-  // A number for Remove; 0: there are too many, or the process drains.
-  uint64_t Add(Stream stream);
+  // A number for Remove, never 0. kResourceExhausted: there are too many; kUnavailable: the process
+  // drains.
+  absl::StatusOr<uint64_t> Add(Stream stream);
   // The stream's functions are not called any more once this has returned, but for calls under way.
   void Remove(uint64_t number);
 

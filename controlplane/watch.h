@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "common/rpc/status.h"
 #include "controlplane/catalog.h"
 #include "controlplane/streams.h"
 #include "controlplane/watch_queue.h"
@@ -44,7 +46,7 @@ class WatchReactor : public grpc::ServerWriteReactor<Response> {
 
   Streams& streams_;
   const Done done_;
-  uint64_t number_ = 0;
+  uint64_t number_ = 0;  // 0: none.
   Response response_;
   std::shared_ptr<WatchReactor> self_;
 
@@ -72,7 +74,7 @@ WatchReactor<Response>* WatchReactor<Response>::Begin(WatchFilter filter, const 
     // A change that is published now waits for this lock, and then finds the queue; what it says
     // twice, the queue says once.
     const std::lock_guard lock(reactor->mutex_);
-    reactor->number_ =
+    const absl::StatusOr<uint64_t> number =
         streams.Add({[reactor](const registry::Change& change) { reactor->OnChange(change); },
                      [reactor] {
                        reactor->End({grpc::StatusCode::UNAVAILABLE, "shutting down"});
@@ -80,10 +82,9 @@ WatchReactor<Response>* WatchReactor<Response>::Begin(WatchFilter filter, const 
     const Entries present =
         filter.kind == v1::RESOURCE_KIND_AGENT ? catalog.Agents() : catalog.Models();
     reactor->queue_ = std::make_unique<WatchQueue>(std::move(filter), *present);
-    if (reactor->number_ == 0) {
-      reactor->ending_ = true;
-      reactor->status_ = {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams are open"};
-    }
+    reactor->number_ = number.value_or(0);
+    reactor->ending_ = !number.ok();
+    reactor->status_ = rpc::ToGrpc(number.status());
   }
   reactor->Continue();
   return reactor.get();

@@ -49,8 +49,8 @@ run_tests() {
   local results=$root/build/$preset/tests.xml status=0
   rm -f "$results"
   say "Testing $preset"
-  # Two places a core: most tests of the mesh wait; what computes takes two (PROCESSORS).
-  ctest --preset "$preset" -j "$((2 * jobs))" --no-tests=error --output-junit "$results" \
+  # Three places a core: most tests of the mesh wait; what computes takes three (PROCESSORS).
+  ctest --preset "$preset" -j "$((3 * jobs))" --no-tests=error --output-junit "$results" \
     --test-output-size-passed 20000 --test-output-size-failed 200000 --test-output-truncation head \
     "${select[@]}" || status=$?
   grep -q '<testcase' "$results" 2>/dev/null || fail "no test is named like '$name'"

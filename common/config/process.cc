@@ -24,11 +24,14 @@ namespace {
 
 // What the handler touches; the only state of the process that is not owned by an object.
 std::atomic<int> g_signal_fd{-1};
-std::atomic<int> g_signals{0};
+std::atomic<int> g_signals_by_parent{0};
+std::atomic<int> g_signals_by_others{0};
 
-void OnSignal(int) {
+void OnSignal(int, siginfo_t* info, void*) {
   const int saved_errno = errno;
-  if (g_signals.fetch_add(1) > 0) _exit(1);
+  const bool by_parent = info->si_code == SI_USER && info->si_pid == getppid();
+  std::atomic<int>& signals = by_parent ? g_signals_by_parent : g_signals_by_others;
+  if (signals.fetch_add(1) > 0) _exit(1);
   const uint64_t one = 1;
   // Only a full counter can fail, and that is readable too.
   [[maybe_unused]] const ssize_t n = write(g_signal_fd.load(), &one, sizeof one);
@@ -40,6 +43,14 @@ void Install(int signal, void (*handler)(int)) {
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
+  sigaction(signal, &action, nullptr);
+}
+
+void InstallStop(int signal) {
+  struct sigaction action = {};
+  action.sa_sigaction = OnSignal;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
   sigaction(signal, &action, nullptr);
 }
 
@@ -80,12 +91,12 @@ struct Process::State {
 Process::Process() : state_(std::make_unique<State>()) {
   stop_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   g_signal_fd = stop_fd_;
-  g_signals = 0;
+  g_signals_by_parent = g_signals_by_others = 0;
   Install(SIGPIPE, SIG_IGN);
   Install(SIGHUP, SIG_IGN);
   RaiseFileLimit();
-  Install(SIGTERM, OnSignal);
-  Install(SIGINT, OnSignal);
+  InstallStop(SIGTERM);
+  InstallStop(SIGINT);
 }
 
 Process::~Process() {

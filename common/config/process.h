@@ -4,10 +4,12 @@
 //   Gateway gateway(settings);
 //   return process.Run([&] { return gateway.Start(); }, [&] { return gateway.Stop(); });
 //
-// SIGTERM and SIGINT end in order, a second one ends the process at once with status 1. SIGPIPE and
-// SIGHUP are ignored; the limit of open files is raised to what is allowed. Handlers, not a signal
-// mask, so that children inherit nothing but the ignored SIGPIPE and SIGHUP (reset them between
-// fork and exec). Tells systemd READY=1 and STOPPING=1 when NOTIFY_SOCKET is set. One a process.
+// SIGTERM and SIGINT end in order, a second one ends the process at once with status 1. One by the
+// parent and one by somebody else are the same wish, though: a supervisor signals all processes of
+// a service, and the parent passes on what it was told. SIGPIPE and SIGHUP are ignored; the limit
+// of open files is raised to what is allowed. Handlers, not a signal mask, so that children inherit
+// nothing but the ignored SIGPIPE and SIGHUP (reset them between fork and exec). Tells systemd
+// READY=1 and STOPPING=1 when NOTIFY_SOCKET is set. One a process.
 #pragma once
 
 #include <functional>

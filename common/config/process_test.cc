@@ -41,20 +41,54 @@ TEST(ProcessTest, SigtermAndSigintEndInOrder) {
   }
 }
 
+enum class Sender { kParent, kSibling };
+
+void Send(Sender sender, pid_t to) {
+  if (sender == Sender::kParent) {
+    ASSERT_EQ(kill(to, SIGTERM), 0);
+    return;
+  }
+  EXPECT_EQ(StatusOfChild([to] { return kill(to, SIGTERM); }), 0);
+}
+
+// The exit status of a process that gets one signal while it runs and another while it ends.
+int StatusOfTwoSignals(Sender first, Sender second) {
+  int from_child[2];
+  int to_child[2];
+  EXPECT_EQ(pipe(from_child) + pipe(to_child), 0);
+  char byte = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    Process process;
+    const auto say = [&] {
+      EXPECT_EQ(write(from_child[1], &byte, 1), 1);
+      return absl::OkStatus();
+    };
+    _exit(process.Run(say, [&] {
+      (void)say();
+      EXPECT_EQ(read(to_child[0], &byte, 1), 1);  // A signal sent before the byte comes before it.
+      return absl::OkStatus();
+    }));
+  }
+  for (const Sender sender : {first, second}) {
+    EXPECT_EQ(read(from_child[0], &byte, 1), 1);
+    Send(sender, child);
+  }
+  EXPECT_EQ(write(to_child[1], &byte, 1), 1);
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  for (const int fd : {from_child[0], from_child[1], to_child[0], to_child[1]}) close(fd);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 TEST(ProcessTest, ASecondSignalEndsAtOnce) {
-  EXPECT_EQ(StatusOfChild([] {
-              Process process;
-              return process.Run(
-                  [] {
-                    raise(SIGTERM);
-                    return absl::OkStatus();
-                  },
-                  [] {
-                    raise(SIGTERM);
-                    return absl::OkStatus();
-                  });
-            }),
-            1);
+  EXPECT_EQ(StatusOfTwoSignals(Sender::kParent, Sender::kParent), 1);
+  EXPECT_EQ(StatusOfTwoSignals(Sender::kSibling, Sender::kSibling), 1);
+}
+
+TEST(ProcessTest, WhatTheParentPassesOnIsNoSecondSignal) {
+  EXPECT_EQ(StatusOfTwoSignals(Sender::kSibling, Sender::kParent), 0);
+  EXPECT_EQ(StatusOfTwoSignals(Sender::kParent, Sender::kSibling), 0);
 }
 
 TEST(ProcessTest, SigpipeAndSighupAreIgnored) {

@@ -15,6 +15,7 @@
 #include "common/load/report_stream.h"
 #include "common/log/log.h"
 #include "common/rpc/backoff.h"
+#include "common/rpc/status.h"
 
 namespace krypton::load {
 namespace {
@@ -133,7 +134,13 @@ void Reporter::Impl::Run() {
 bool Reporter::Impl::Connect() {
   if (channel_ != nullptr) return true;
   auto channel = connect_(status().address);
-  if (!channel.ok()) return false;
+  if (!channel.ok()) {
+    const std::lock_guard lock(bell_.mutex);
+    events_ = {};
+    events_.broken = true;
+    events_.status = rpc::ToGrpc(channel.status());
+    return false;
+  }
   channel_ = *std::move(channel);
   stub_ = v1::LoadService::NewStub(channel_);
   return true;

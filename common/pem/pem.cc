@@ -4,14 +4,15 @@
 #include <openssl/pem.h>
 #include <time.h>
 
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/config/file.h"
 
 namespace krypton::pem {
 namespace {
+
+constexpr size_t kMaxFileBytes = 1 << 20;
 
 Bio Reader(const std::string& text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
@@ -23,13 +24,9 @@ int NoPassword(char*, int, int, void*) { return -1; }
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  std::string text = std::move(content).str();
-  if (!file || text.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " cannot be read, or is empty"));
-  }
+  absl::StatusOr<std::string> text = config::ReadFile(path, kMaxFileBytes);
+  if (!text.ok()) return absl::InvalidArgumentError(text.status().message());
+  if (text->empty()) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
   return text;
 }
 

@@ -26,7 +26,8 @@ using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 
-// kInvalidArgument: it cannot be read, or is empty. The message names the path.
+// A regular file of at most 1 MiB. kInvalidArgument: it cannot be read, or is empty. The message
+// names the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 // All certificates of the text, in order.

@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 from harness import http
 from harness.mesh import BINARIES, SOURCE, manifest
+from harness.metrics import scrape
 from harness.processes import SLOW, Process, kill_all, nothing_left, processes_of
 from harness.waiting import eventually
 
@@ -258,6 +260,26 @@ def test_nothing_outlives_up(tmp_path, how):
         up.process.signal(how)
         assert up.process.wait() == (0 if how == signal.SIGTERM else -signal.SIGKILL)
         nothing_left(tmp_path, 60)  # After SIGKILL replicas wait for another manager, and then end.
+    finally:
+        kill_all(tmp_path)
+
+
+def test_a_signal_to_all_components_and_their_parent_is_an_orderly_end(tmp_path):
+    """As a supervisor ends a group; the components then hear of it from their parent, too."""
+    try:
+        up = Up(tmp_path)
+        gateway = up.ready["gateway"]
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(http.call, gateway["http"], target="/v1/agents/default/slow?seconds=2")
+            eventually(lambda: scrape(gateway["ops"]).value("krypton_gateway_inflight", agent="slow", namespace="default"),
+                       15 * SLOW, "the call is at its agent")
+            for component in up.ready.values():
+                os.kill(component["pid"], signal.SIGTERM)
+            up.process.signal(signal.SIGTERM)
+            assert call.result().status == 200, (call.result(), up.process.tail())
+        assert up.process.wait() == 0, up.process.tail()
+        assert "ended with" not in up.process.tail(), up.process.tail()
+        nothing_left(tmp_path)
     finally:
         kill_all(tmp_path)
 

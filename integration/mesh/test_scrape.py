@@ -25,7 +25,7 @@ LIMIT = 0.05 * SLOW * (8 if DEBUG else 1)
 PROGRAMS = Path(os.environ["KRYPTON_BINARY_DIR"]).parent / "bench"
 UPSTREAM, LOAD = PROGRAMS / "bench-upstream", PROGRAMS / "bench-load"
 # Slots of so many seconds, half of them with a scrape: fifty times as often as is usual.
-SLOTS, SLOT = (200, 0.3) if not DEBUG else (24, 4)
+SLOTS, SLOT = (200, 0.15) if not DEBUG else (24, 4)
 RATE = 1600 if not DEBUG else 100  # Calls a second.
 # As Prometheus 3 asks.
 HEADERS = {"accept": "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",

@@ -32,6 +32,8 @@ v1::RegistryEntry Entry(const std::string& name, int generation = 1) {
 
 class RegistryServiceTest : public testing::Test {
  protected:
+  explicit RegistryServiceTest(const StoreSettings& settings = {}) : store_(settings) {}
+
   void SetUp() override {
     store_.SetLeader("127.0.0.1:7070", 3);
     ASSERT_TRUE(server_.Start().ok());
@@ -93,6 +95,47 @@ TEST_F(RegistryServiceTest, AChangeFollowsAsADelta) {
   store_.Remove(AgentKey("default", "a"));
   ASSERT_TRUE(stream.reader->Read(&response));
   EXPECT_EQ(response.removed(0).name(), "a");
+}
+
+TEST_F(RegistryServiceTest, ANewLeaderIsToldToOpenWatches) {
+  store_.SetSynced();
+  Stream stream(*stub_, {});
+  v1::WatchResponse response;
+  ASSERT_TRUE(stream.reader->Read(&response));
+  store_.SetLeader("127.0.0.1:7071", 4);
+  ASSERT_TRUE(stream.reader->Read(&response));
+  EXPECT_EQ(response.leader_address(), "127.0.0.1:7071");
+  EXPECT_EQ(response.term(), 4u);
+}
+
+class ForgetfulRegistryServiceTest : public RegistryServiceTest {
+ protected:
+  ForgetfulRegistryServiceTest() : RegistryServiceTest({.max_tombstones = 2}) {}
+};
+
+TEST_F(ForgetfulRegistryServiceTest, AnOvertakenWatchEndsAndComesBackWithAFullSnapshot) {
+  store_.Put(Entry("stays"));
+  for (int i = 0; i < 4; ++i) {
+    v1::RegistryEntry entry = Entry(absl::StrCat("agent-", i));
+    // More than gRPC takes ahead of the reader.
+    entry.mutable_agent()->mutable_spec()->set_runtime(std::string(900'000, 'x'));
+    store_.Put(entry);
+  }
+  store_.SetSynced();
+  grpc::ClientContext context;
+  const auto slow = stub_->Watch(&context, {});
+  v1::WatchResponse response;
+  ASSERT_TRUE(slow->Read(&response));
+  for (int i = 0; i < 4; ++i) store_.Remove(AgentKey("default", absl::StrCat("agent-", i)));
+  while (slow->Read(&response)) EXPECT_FALSE(response.last_chunk());
+  EXPECT_EQ(slow->Finish().error_code(), grpc::StatusCode::OUT_OF_RANGE);
+
+  Stream again(*stub_, {});
+  ASSERT_TRUE(again.reader->Read(&response));
+  EXPECT_TRUE(response.full());
+  EXPECT_TRUE(response.last_chunk());
+  ASSERT_EQ(response.entries_size(), 1);
+  EXPECT_EQ(response.entries(0).key().name(), "stays");
 }
 
 TEST_F(RegistryServiceTest, ResumesByEpochAndVersion) {

@@ -45,9 +45,14 @@ size_t RegistryStore::watchers() const {
 }
 
 void RegistryStore::SetLeader(std::string address, uint64_t term) {
-  std::unique_lock lock(mutex_);
-  leader_address_ = std::move(address);
-  term_ = term;
+  {
+    std::unique_lock lock(mutex_);
+    if (address == leader_address_ && term == term_) return;
+    leader_address_ = std::move(address);
+    term_ = term;
+    leader_version_ = ++version_;
+  }
+  Notify(nullptr);
 }
 
 void RegistryStore::SetSynced() {
@@ -185,6 +190,12 @@ bool RegistryStore::ProblemsPend(const Cursor& cursor) const {
   return cursor.full || cursor.version < problems_version_;
 }
 
+bool RegistryStore::IsOvertaken(const Cursor& cursor) const {
+  // A snapshot goes through all versions; what it has not begun with, it has not sent.
+  if (cursor.full) return cursor.version > 0 && cursor.snapshot_start < oldest_resumable_;
+  return cursor.version < oldest_resumable_;
+}
+
 bool RegistryStore::AddTo(Chunk& chunk, const v1::ResourceKey& key, const Slot& slot,
                           const Cursor& cursor) const {
   // A full snapshot need not say what was gone before it began.
@@ -233,12 +244,15 @@ bool RegistryStore::Next(const std::vector<v1::ResourceKey>& keys, Cursor& curso
   Chunk chunk;
   {
     std::shared_lock lock(mutex_);
+    cursor.overtaken = IsOvertaken(cursor);
+    if (cursor.overtaken) return false;
     chunk = Gather(keys, cursor);
     // With the chunk that moves the cursor over them; with the last one of a snapshot.
     const bool problems_due =
         ProblemsPend(cursor) && (cursor.full ? chunk.last : problems_version_ <= chunk.version);
-    if (chunk.entries.empty() && chunk.removed.empty() && !problems_due && !cursor.full &&
-        !cursor.greeting) {
+    const bool leader_due = cursor.version < leader_version_ && leader_version_ <= chunk.version;
+    if (chunk.entries.empty() && chunk.removed.empty() && !problems_due && !leader_due &&
+        !cursor.full && !cursor.greeting) {
       cursor.version = chunk.version;
       return false;
     }

@@ -47,6 +47,8 @@ struct Cursor {
   uint64_t snapshot_start = 0;
   // The first message is due, even if it says nothing.
   bool greeting = true;
+  // Set by Next: removals behind it were forgotten before they were sent. Only Resume helps.
+  bool overtaken = false;
 };
 
 class StoreListener {
@@ -66,7 +68,7 @@ class RegistryStore {
   uint64_t version() const;
   size_t watchers() const;
 
-  // Who leads; part of every message.
+  // Who leads; part of every message. A change of it is a message of its own.
   void SetLeader(std::string address, uint64_t term);
   // The store holds the whole registry: watchers are served from now on.
   void SetSynced();
@@ -90,8 +92,8 @@ class RegistryStore {
   // Where a client that has seen `version` of `epoch` goes on.
   Cursor Resume(const std::string& epoch, uint64_t version) const;
   // The next message behind `cursor`, for the keys (empty: all), and moves the cursor over it;
-  // false when there is nothing. The last message of a snapshot or delta has `last_chunk`.
-  // Requires: synced.
+  // false when there is nothing, or when the cursor was overtaken. The last message of a snapshot
+  // or delta has `last_chunk`. Requires: synced.
   bool Next(const std::vector<v1::ResourceKey>& keys, Cursor& cursor,
             v1::WatchResponse* response) const;
 
@@ -112,6 +114,7 @@ class RegistryStore {
   void ForgetTombstones() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The cursor has not passed them yet.
   bool ProblemsPend(const Cursor& cursor) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool IsOvertaken(const Cursor& cursor) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // False: the chunk is full, and the slot not in it.
   bool AddTo(Chunk& chunk, const v1::ResourceKey& key, const Slot& slot, const Cursor& cursor) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -128,6 +131,7 @@ class RegistryStore {
   uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string leader_address_ ABSL_GUARDED_BY(mutex_);
   uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t leader_version_ ABSL_GUARDED_BY(mutex_) = 0;
   resource::KeyMap<Slot> slots_ ABSL_GUARDED_BY(mutex_);
   // Every slot once, at its version.
   std::map<uint64_t, v1::ResourceKey> order_ ABSL_GUARDED_BY(mutex_);

@@ -49,6 +49,7 @@ class Watcher {
       ++entries_;
     }
     if (response.has_problems()) problems_ = response.problems().items_size();
+    leader_ = response.leader_address();
     if (response.last_chunk()) version_ = response.version();
     return true;
   }
@@ -56,7 +57,11 @@ class Watcher {
     while (ReadOne()) {
     }
   }
-  void Reconnect() { cursor_ = store_.Resume(store_.epoch(), version_); }
+  void Reconnect() {
+    cursor_ = store_.Resume(store_.epoch(), version_);
+    in_snapshot_ = false;
+  }
+  bool overtaken() const { return cursor_.overtaken; }
   void Forget() { messages_ = entries_ = removals_ = 0; }
 
   std::map<std::string, int64_t> agents_;
@@ -66,6 +71,7 @@ class Watcher {
   int problems_ = -1;
   size_t largest_ = 0;
   uint64_t version_ = 0;
+  std::string leader_;
 
  private:
   const RegistryStore& store_;
@@ -204,6 +210,52 @@ TEST(RegistryStoreTest, TombstonesAreBoundedAndWhoMissedOneGetsEverything) {
   EXPECT_THAT(watcher.agents_, ElementsAre(testing::Pair("stays", 1)));
 }
 
+// It would keep what was removed for ever.
+TEST(RegistryStoreTest, AWatcherThatMissedAForgottenRemovalIsOvertaken) {
+  RegistryStore store({.max_chunk_bytes = 2000, .max_tombstones = 10});
+  for (int i = 0; i < 30; ++i) store.Put(Entry(absl::StrCat("agent-", i), 1, 500));
+  Watcher behind(store);
+  Watcher within_snapshot(store);
+  Watcher before_snapshot(store);
+  behind.Read();
+  ASSERT_TRUE(within_snapshot.ReadOne());
+  for (int i = 0; i < 10; ++i) store.Remove(AgentKey("default", absl::StrCat("agent-", i)));
+  ASSERT_TRUE(behind.ReadOne());
+  ASSERT_FALSE(behind.overtaken());
+  for (int i = 10; i < 29; ++i) store.Remove(AgentKey("default", absl::StrCat("agent-", i)));
+
+  for (Watcher* watcher : {&behind, &within_snapshot}) {
+    EXPECT_FALSE(watcher->ReadOne());
+    EXPECT_TRUE(watcher->overtaken());
+    watcher->Reconnect();
+  }
+  for (Watcher* watcher : {&behind, &within_snapshot, &before_snapshot}) {
+    watcher->Read();
+    EXPECT_FALSE(watcher->overtaken());
+    EXPECT_THAT(watcher->agents_, ElementsAre(testing::Pair("agent-29", 1)));
+  }
+}
+
+TEST(RegistryStoreTest, ANewLeaderIsToldAtOnce) {
+  RegistryStore store;
+  store.SetLeader("10.0.0.1:7070", 1);
+  Watcher all(store);
+  Watcher one(store, {AgentKey("default", "a")});
+  for (Watcher* watcher : {&all, &one}) {
+    watcher->Read();
+    EXPECT_EQ(watcher->leader_, "10.0.0.1:7070");
+    watcher->Forget();
+  }
+  store.SetLeader("10.0.0.1:7070", 1);
+  EXPECT_FALSE(all.ReadOne());
+  store.SetLeader("10.0.0.2:7070", 2);
+  for (Watcher* watcher : {&all, &one}) {
+    watcher->Read();
+    EXPECT_EQ(watcher->leader_, "10.0.0.2:7070");
+    EXPECT_EQ(watcher->messages_, 1);
+  }
+}
+
 TEST(RegistryStoreTest, AKeyThatComesBackIsNoTombstoneAnyMore) {
   RegistryStore store({.max_tombstones = 1});
   store.Put(Entry("a"));
@@ -246,85 +298,16 @@ TEST(RegistryStoreTest, ProblemsAreSentWhenTheyChange) {
   EXPECT_EQ(watcher.problems_, 0);
 }
 
-// What is not UTF-8 would make the message unreadable for every client.
-TEST(RegistryStoreTest, WhatIsNotUtf8BecomesIt) {
-  RegistryStore store;
-  v1::RegistryEntry entry = Entry("a");
-  entry.mutable_agent()->mutable_status()->add_conditions()->set_message("making /\xff: no");
-  entry.mutable_agent()->mutable_spec()->add_image_pull_secrets()->assign("good \xc3\xa4");
-  entry.mutable_agent()->mutable_spec()->add_image_pull_secrets()->assign("\xc3");
-  entry.add_endpoints()->set_platform_ref("\xe2\x82");
-  store.Put(entry);
-  v1::ManifestProblem problem;
-  problem.set_file("/ex/\xff.yaml");
-  problem.set_field("spec.\xc3(");
-  problem.set_reason("reading /ex/\xff.yaml: no");
-  problem.mutable_key()->set_name("cut \xc3");
-  store.SetProblems({problem});
-
-  Cursor cursor = store.Resume("", 0);
-  v1::WatchResponse response;
-  ASSERT_TRUE(store.Next({}, cursor, &response));
-  v1::WatchResponse read;
-  ASSERT_TRUE(read.ParseFromString(response.SerializeAsString()));
-  ASSERT_EQ(read.entries_size(), 1);
-  const v1::Agent& agent = read.entries(0).agent();
-  EXPECT_EQ(agent.status().conditions(0).message(), "making /\xef\xbf\xbd: no");
-  EXPECT_THAT(agent.spec().image_pull_secrets(), ElementsAre("good \xc3\xa4", "\xef\xbf\xbd"));
-  EXPECT_EQ(read.entries(0).endpoints(0).platform_ref(), "\xef\xbf\xbd\xef\xbf\xbd");
-  ASSERT_EQ(read.problems().items_size(), 1);
-  EXPECT_EQ(read.problems().items(0).file(), "/ex/\xef\xbf\xbd.yaml");
-  EXPECT_EQ(read.problems().items(0).field(), "spec.\xef\xbf\xbd(");
-  EXPECT_EQ(read.problems().items(0).reason(), "reading /ex/\xef\xbf\xbd.yaml: no");
-  EXPECT_EQ(read.problems().items(0).key().name(), "cut \xef\xbf\xbd");
-}
-
-v1::ManifestProblem Problem(const std::string& file, const std::string& reason) {
-  v1::ManifestProblem problem;
-  problem.set_file(file);
-  problem.set_reason(reason);
-  return problem;
-}
-
-TEST(RegistryStoreTest, ProblemsAreBounded) {
-  RegistryStore store;
-  std::vector<v1::ManifestProblem> many;
-  for (int i = 0; i < 3000; ++i) {
-    many.push_back(Problem(absl::StrCat("/", std::string(300, 'd'), i), "wrong"));
-  }
-  store.SetProblems(many);
-  const v1::ManifestProblems told = store.problems();
-  EXPECT_LE(told.ByteSizeLong(), 256u << 10);
-  EXPECT_GT(told.ByteSizeLong(), 250u << 10);
-  EXPECT_EQ(told.items(0).file(), many[0].file());
-  EXPECT_EQ(told.items(told.items_size() - 1).reason(),
-            absl::StrCat("and ", 3000 - (told.items_size() - 1),
-                         " more problems; each is in the manager's log (on one machine) or in its "
-                         "resource's status (in a cluster)"));
-  many.resize(300);
-  store.SetProblems(many);
-  EXPECT_EQ(store.problems().items_size(), 300);
-}
-
-TEST(RegistryStoreTest, AProblemIsBounded) {
-  RegistryStore store;
-  std::string reason(1023, 'x');
-  reason += "\xc3\xa4" + std::string(1 << 20, 'y');
-  store.SetProblems({Problem(std::string(1 << 20, 'd'), reason), Problem("b", "wrong")});
-  const v1::ManifestProblems told = store.problems();
-  ASSERT_EQ(told.items_size(), 2);
-  EXPECT_EQ(told.items(0).file().size(), 4096u);
-  EXPECT_EQ(told.items(0).reason(), std::string(1021, 'x') + "...");
-}
-
 // Also where entries fill a message nearly, in a snapshot and in what changed since.
 TEST(RegistryStoreTest, ProblemsKeepMessagesWithinTheirBound) {
   RegistryStore store;
   Watcher follower(store);
   follower.Read();
   store.Put(Entry("first"));
-  std::vector<v1::ManifestProblem> many(3000, Problem(std::string(300, 'd'), "wrong"));
-  store.SetProblems(many);
+  v1::ManifestProblem problem;
+  problem.set_file(std::string(300, 'd'));
+  problem.set_reason("wrong");
+  store.SetProblems(std::vector<v1::ManifestProblem>(3000, problem));
   for (int i = 0; i < 99; ++i) store.Put(Entry(absl::StrCat("agent-", i), 1, 20'000));
   Watcher newcomer(store);
   newcomer.Read();

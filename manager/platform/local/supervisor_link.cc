@@ -159,6 +159,12 @@ absl::StatusOr<std::unique_ptr<SupervisorLink>> SupervisorLink::Start(Loop& loop
   // Not waited for yet, so the pid cannot be another's.
   const ProcessId id{*pid, StartTicks(*pid)};
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
+  if (!pidfd.valid()) {
+    const absl::Status failure = ErrnoStatus("opening process", fmt::format("{}", *pid));
+    kill(*pid, SIGKILL);
+    waitpid(*pid, nullptr, 0);
+    return failure;
+  }
   return std::unique_ptr<SupervisorLink>(
       new SupervisorLink(loop, *std::move(connection), std::move(pidfd), id, true));
 }
