@@ -299,7 +299,10 @@ TEST_F(ProvenLoadServiceTest, AStreamThatIsCancelledMeanwhileEndsAfterTheVerdict
   stream.context.TryCancel();
   (void)stream.End();
   gatekeeper_.Answer(absl::OkStatus());
-  EXPECT_TRUE(recorder_.ended.empty());
+  service_.Shutdown();
+  server_.Shutdown(std::chrono::seconds(5));
+  // The verdict may have come before the server knew that its client had left.
+  EXPECT_EQ(recorder_.ended.size(), recorder_.reports.size());
 }
 
 TEST(CheckReportTest, RefusesWhatCannotBe) {
