@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "common/rpc/server.h"
@@ -81,7 +82,7 @@ class ServiceTest : public ::testing::Test {
         leader_(ChannelTo(*manager_server_.Start()), nullptr),
         metrics_(registry_, {"list_agents", "get_agent", "watch_agents", "read_agent_logs"}),
         streams_(4),
-        service_({catalog_, streams_, leader_, metrics_, [this] { return synced_.load(); }}),
+        service_({catalog_, streams_, leader_, metrics_, [this] { return Synced(); }}),
         server_({}, {&service_}),
         stub_(v1::ControlPlaneService::NewStub(ChannelTo(*server_.Start()))) {
     Apply(Added({AgentEntry("default", "a"), AgentEntry("default", "b")}));
@@ -101,6 +102,11 @@ class ServiceTest : public ::testing::Test {
     request.set_name(name);
     v1::GetAgentResponse response;
     return stub_->GetAgent(&context, request, &response);
+  }
+
+  bool Synced() {
+    if (when_asked_) when_asked_();
+    return synced_;
   }
 
   double Count(const std::string& route, const std::string& code) {
@@ -128,6 +134,7 @@ class ServiceTest : public ::testing::Test {
   }
 
   std::atomic<bool> synced_ = true;
+  std::function<void()> when_asked_;  // Whether it is synced.
   FakeManager manager_;
   rpc::Server manager_server_;
   Leader leader_;
@@ -160,6 +167,30 @@ TEST_F(ServiceTest, BeforeTheRegistryWasReadAllIsUnavailable) {
   EXPECT_EQ(GetAgent("default", "a").error_code(), grpc::StatusCode::UNAVAILABLE);
   grpc::ClientContext context;
   EXPECT_EQ(stub_->WatchAgents(&context, {})->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+// What is looked up before that is not there.
+TEST_F(ServiceTest, WhatTheFirstSnapshotBringsIsFoundByACallThatCameBeforeIt) {
+  when_asked_ = [this] { Apply(Added({AgentEntry("default", "late")})); };
+  grpc::ClientContext explain_context;
+  v1::ExplainAgentRequest explain;
+  explain.set_namespace_("default");
+  explain.set_name("late");
+  v1::ExplainAgentResponse explained;
+  const grpc::Status status = stub_->ExplainAgent(&explain_context, explain, &explained);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(explained.agent().metadata().name(), "late");
+
+  when_asked_ = [this] { Apply(Added({AgentEntry("default", "later")})); };
+  grpc::ClientContext logs_context;
+  v1::ReadAgentLogsRequest logs;
+  logs.set_namespace_("default");
+  logs.set_name("later");
+  v1::ReadAgentLogsResponse lines;
+  const auto reader = stub_->ReadAgentLogs(&logs_context, logs);
+  EXPECT_TRUE(reader->Read(&lines));
+  logs_context.TryCancel();
+  reader->Finish();
 }
 
 TEST_F(ServiceTest, CallsAreCountedByTheirHttpStatus) {

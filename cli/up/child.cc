@@ -95,7 +95,12 @@ absl::Status Child::Start() {
   if (pid < 0) return absl::UnavailableError(std::string("cannot fork: ") + strerror(error));
   pid_ = pid;
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (pidfd_ < 0) return absl::UnavailableError(std::string("pidfd_open: ") + strerror(errno));
+  if (pidfd_ < 0) {
+    const int why = errno;
+    kill(pid, SIGKILL);  // Not waited for yet, so the pid cannot be another's.
+    waitpid(pid, nullptr, 0);
+    return absl::UnavailableError(std::string("pidfd_open: ") + strerror(why));
+  }
   exit_text_.clear();
   exit_signal_ = 0;
   return absl::OkStatus();

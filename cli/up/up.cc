@@ -231,7 +231,7 @@ absl::Status Follow(Mesh& mesh, Display& display, const UpOptions& options,
     }
     display.Update(mesh, watch.Take());
     WaitForSomething(mesh, stop_fd, watch.fd());
-    mesh.Tick();
+    if (!Stopped(stop_fd)) mesh.Tick();
   }
   return absl::OkStatus();
 }

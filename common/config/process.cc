@@ -24,12 +24,16 @@ namespace {
 
 // What the handler touches; the only state of the process that is not owned by an object.
 std::atomic<int> g_signal_fd{-1};
+// Remembered: a parent that dies signals by PR_SET_PDEATHSIG when it is no longer ours.
+std::atomic<pid_t> g_parent{0};
 std::atomic<int> g_signals_by_parent{0};
 std::atomic<int> g_signals_by_others{0};
 
 void OnSignal(int, siginfo_t* info, void*) {
   const int saved_errno = errno;
-  const bool by_parent = info->si_code == SI_USER && info->si_pid == getppid();
+  // 0: somebody outside of this pid namespace.
+  const bool by_parent =
+      info->si_code == SI_USER && info->si_pid != 0 && info->si_pid == g_parent.load();
   std::atomic<int>& signals = by_parent ? g_signals_by_parent : g_signals_by_others;
   if (signals.fetch_add(1) > 0) _exit(1);
   const uint64_t one = 1;
@@ -91,6 +95,7 @@ struct Process::State {
 Process::Process() : state_(std::make_unique<State>()) {
   stop_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   g_signal_fd = stop_fd_;
+  g_parent = getppid();
   g_signals_by_parent = g_signals_by_others = 0;
   Install(SIGPIPE, SIG_IGN);
   Install(SIGHUP, SIG_IGN);

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "common/rpc/testing/certificates.h"
+#include "common/testing/temp_folder.h"
 
 namespace krypton::pem {
 namespace {
@@ -57,6 +60,23 @@ TEST_F(PemTest, AFileIsReadWholeOrNamed) {
     EXPECT_NE(status.message().find(bad), std::string::npos) << status;
   }
   std::remove(path.c_str());
+}
+
+TEST_F(PemTest, AFileIsBehindLinksOfAKubeletAndNeverAPipeOrWithoutABound) {
+  const TempFolder temp;
+  const std::string& folder = temp.path();
+  std::filesystem::create_directory(folder + "/..2024");
+  std::ofstream(folder + "/..2024/tls.crt") << one_.cert;
+  std::filesystem::create_symlink("..2024", folder + "/..data");
+  std::filesystem::create_symlink("..data/tls.crt", folder + "/tls.crt");
+  EXPECT_EQ(ReadFile(folder + "/tls.crt").value(), one_.cert);
+
+  ASSERT_EQ(mkfifo((folder + "/pipe").c_str(), 0600), 0);
+  std::ofstream(folder + "/large") << std::string((1 << 20) + 1, 'x');
+  for (const char* bad : {"/pipe", "/large"}) {
+    const absl::Status status = ReadFile(folder + bad).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  }
 }
 
 }  // namespace

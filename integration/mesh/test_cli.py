@@ -264,24 +264,47 @@ def test_nothing_outlives_up(tmp_path, how):
         kill_all(tmp_path)
 
 
-def test_a_signal_to_all_components_and_their_parent_is_an_orderly_end(tmp_path):
-    """As a supervisor ends a group; the components then hear of it from their parent, too."""
+def test_components_that_hear_of_the_end_twice_end_in_order(tmp_path):
+    """From outside, as a supervisor may do it, and from their parent."""
     try:
         up = Up(tmp_path)
         gateway = up.ready["gateway"]
         with ThreadPoolExecutor(1) as pool:
             call = pool.submit(http.call, gateway["http"], target="/v1/agents/default/slow?seconds=2")
-            eventually(lambda: scrape(gateway["ops"]).value("krypton_gateway_inflight", agent="slow", namespace="default"),
-                       15 * SLOW, "the call is at its agent")
+            wait_in_flight(gateway)
+            up.process.signal(signal.SIGTERM)
             for component in up.ready.values():
                 os.kill(component["pid"], signal.SIGTERM)
-            up.process.signal(signal.SIGTERM)
             assert call.result().status == 200, (call.result(), up.process.tail())
         assert up.process.wait() == 0, up.process.tail()
         assert "ended with" not in up.process.tail(), up.process.tail()
         nothing_left(tmp_path)
     finally:
         kill_all(tmp_path)
+
+
+def test_a_second_ctrl_c_ends_everything_now(tmp_path):
+    try:
+        up = Up(tmp_path)
+        gateway = up.ready["gateway"]
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(http.call, gateway["http"], target="/v1/agents/default/slow?seconds=50")
+            wait_in_flight(gateway)
+            up.process.signal(signal.SIGINT)
+            eventually(lambda: "finishes the calls" in up.process.tail(), 10 * SLOW, "it ends in order")
+            eventually(lambda: http.call(gateway["ops"], target="/readyz").status == 503, 10 * SLOW, "the gateway, too")
+            up.process.signal(signal.SIGINT)
+            assert up.process.wait() == 1, up.process.tail()
+            nothing_left(tmp_path, 15)
+            assert call.exception() is not None or call.result().status == 502, call.result()
+    finally:
+        kill_all(tmp_path)
+
+
+def wait_in_flight(gateway):
+    labels = {"agent": "slow", "namespace": "default"}
+    eventually(lambda: scrape(gateway["ops"]).value("krypton_gateway_inflight", **labels), 15 * SLOW,
+               "the call is at its agent")
 
 
 def krypton(*arguments, timeout=30):

@@ -179,8 +179,9 @@ def test_what_is_deleted_leaves_nothing(mesh):
         with socket.socket() as probe:
             assert probe.connect_ex((host, int(port))) != 0
     assert not [path for path in mesh.state.rglob("*") if "doomed" in path.name], "files are left"
-    answer = http.call(mesh.address("control_plane", "http"), target="/v1/agents/default/doomed")
-    assert answer.status == 404
+    address = mesh.address("control_plane", "http")
+    eventually(lambda: http.call(address, target="/v1/agents/default/doomed").status == 404, 5 * SLOW,
+               "the control plane has forgotten it")
 
 
 def uid_of(mesh, name):

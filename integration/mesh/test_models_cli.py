@@ -29,6 +29,7 @@ def models(mesh):
     apply_model(mesh, "cut", command=f"exec python3 -S {STAND_IN}")
     for name in ("tiny", "endless", "cut"):
         eventually(lambda: (status_of(mesh, name) or {}).get("phase") == "Ready", 30 * SLOW, f"{name} is ready")
+    eventually(lambda: mesh.get("control_plane", "/v1/models", "http")["total"] == 5, 10 * SLOW, "all are listed")
     eventually(lambda: http.call(mesh.http, target="/v1/models/cut", host=mesh.http).status == 200, 10 * SLOW)
 
 

@@ -50,6 +50,7 @@ def known(mesh, *names):
     for name in names:
         eventually(lambda: http.call(mesh.http, target=f"/v1/models/{name}", host=mesh.http).status == 200,
                    10 * SLOW, f"the gateway knows {name}")
+        eventually(lambda: status_of(mesh, name), 10 * SLOW, f"the control plane knows {name}")
 
 
 def test_a_cold_start_under_fifty_calls_answers_each_once(mesh):

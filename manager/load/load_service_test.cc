@@ -305,6 +305,17 @@ TEST_F(ProvenLoadServiceTest, AStreamThatIsCancelledMeanwhileEndsAfterTheVerdict
   EXPECT_EQ(recorder_.ended.size(), recorder_.reports.size());
 }
 
+TEST_F(ProvenLoadServiceTest, AStreamThatEndsMeanwhileReachesNobody) {
+  Stream stream(*stub_);
+  ASSERT_TRUE(stream.stream->Write(First("r1")));
+  ASSERT_TRUE(gatekeeper_.WaitAsked(1));
+  service_.EndStreams();
+  gatekeeper_.Answer(absl::OkStatus());
+  EXPECT_EQ(stream.End().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(recorder_.reports.empty());
+  EXPECT_TRUE(recorder_.ended.empty());
+}
+
 TEST(CheckReportTest, RefusesWhatCannotBe) {
   const LoadSource sidecar = Sidecar("r1");
   const LoadSource gateway = Gateway("g1");

@@ -136,7 +136,7 @@ class RegistryServiceImpl::Watcher : public grpc::ServerWriteReactor<v1::WatchRe
     if (!store_.synced()) return;
     if (!store_.Next(keys_, cursor_, &response_)) {
       changed_at_.reset();
-      if (!cursor_.overtaken) return;
+      if (!cursor_.expired) return;
       finished_ = true;
       Finish({grpc::StatusCode::OUT_OF_RANGE,
               "this watch is too far behind; watch again for a full snapshot"});

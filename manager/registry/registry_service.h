@@ -1,5 +1,6 @@
 // RegistryService over a RegistryStore: each Watch stream is a cursor that writes the next message
-// whenever the last one has left and something lies behind it.
+// whenever the last one has left and something lies behind it. A cursor that has expired ends its
+// stream with OUT_OF_RANGE.
 //
 // The store outlives the service. Shutdown ends all streams; the gRPC server is shut down after it,
 // and the service destroyed after the server.

@@ -113,7 +113,7 @@ class ForgetfulRegistryServiceTest : public RegistryServiceTest {
   ForgetfulRegistryServiceTest() : RegistryServiceTest({.max_tombstones = 2}) {}
 };
 
-TEST_F(ForgetfulRegistryServiceTest, AnOvertakenWatchEndsAndComesBackWithAFullSnapshot) {
+TEST_F(ForgetfulRegistryServiceTest, AWatchThatExpiresEndsAndComesBackWithAFullSnapshot) {
   store_.Put(Entry("stays"));
   for (int i = 0; i < 4; ++i) {
     v1::RegistryEntry entry = Entry(absl::StrCat("agent-", i));
@@ -123,6 +123,7 @@ TEST_F(ForgetfulRegistryServiceTest, AnOvertakenWatchEndsAndComesBackWithAFullSn
   }
   store_.SetSynced();
   grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
   const auto slow = stub_->Watch(&context, {});
   v1::WatchResponse response;
   ASSERT_TRUE(slow->Read(&response));

@@ -182,7 +182,6 @@ Cursor RegistryStore::Resume(const std::string& epoch, uint64_t version) const {
     cursor.version = version;
     cursor.full = false;
   }
-  cursor.snapshot_start = version_;
   return cursor;
 }
 
@@ -190,10 +189,16 @@ bool RegistryStore::ProblemsPend(const Cursor& cursor) const {
   return cursor.full || cursor.version < problems_version_;
 }
 
-bool RegistryStore::IsOvertaken(const Cursor& cursor) const {
-  // A snapshot goes through all versions; what it has not begun with, it has not sent.
-  if (cursor.full) return cursor.version > 0 && cursor.snapshot_start < oldest_resumable_;
-  return cursor.version < oldest_resumable_;
+bool RegistryStore::IsExpired(const std::vector<v1::ResourceKey>& keys,
+                              const Cursor& cursor) const {
+  // What still has its slot was not forgotten.
+  const bool all_known =
+      !keys.empty() && std::all_of(keys.begin(), keys.end(), [this](const v1::ResourceKey& key) {
+        return slots_.contains(key);
+      });
+  if (all_known) return false;
+  // A snapshot goes through old versions; it misses what is forgotten after it has begun.
+  return (cursor.full ? cursor.snapshot_start : cursor.version) < oldest_resumable_;
 }
 
 bool RegistryStore::AddTo(Chunk& chunk, const v1::ResourceKey& key, const Slot& slot,
@@ -244,13 +249,14 @@ bool RegistryStore::Next(const std::vector<v1::ResourceKey>& keys, Cursor& curso
   Chunk chunk;
   {
     std::shared_lock lock(mutex_);
-    cursor.overtaken = IsOvertaken(cursor);
-    if (cursor.overtaken) return false;
+    if (cursor.full && cursor.version == 0) cursor.snapshot_start = version_;
+    cursor.expired = IsExpired(keys, cursor);
+    if (cursor.expired) return false;
     chunk = Gather(keys, cursor);
     // With the chunk that moves the cursor over them; with the last one of a snapshot.
     const bool problems_due =
         ProblemsPend(cursor) && (cursor.full ? chunk.last : problems_version_ <= chunk.version);
-    const bool leader_due = cursor.version < leader_version_ && leader_version_ <= chunk.version;
+    const bool leader_due = cursor.version < leader_version_;
     if (chunk.entries.empty() && chunk.removed.empty() && !problems_due && !leader_due &&
         !cursor.full && !cursor.greeting) {
       cursor.version = chunk.version;

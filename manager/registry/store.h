@@ -43,12 +43,13 @@ struct Cursor {
   uint64_t version = 0;
   // A full snapshot is under way; cleared with its last chunk.
   bool full = true;
-  // What was removed up to here was never sent within the snapshot under way.
+  // The store's version at the first chunk of the snapshot under way: what was removed up to here
+  // was never sent within it.
   uint64_t snapshot_start = 0;
   // The first message is due, even if it says nothing.
   bool greeting = true;
   // Set by Next: removals behind it were forgotten before they were sent. Only Resume helps.
-  bool overtaken = false;
+  bool expired = false;
 };
 
 class StoreListener {
@@ -92,7 +93,7 @@ class RegistryStore {
   // Where a client that has seen `version` of `epoch` goes on.
   Cursor Resume(const std::string& epoch, uint64_t version) const;
   // The next message behind `cursor`, for the keys (empty: all), and moves the cursor over it;
-  // false when there is nothing, or when the cursor was overtaken. The last message of a snapshot
+  // false when there is nothing, or when the cursor has expired. The last message of a snapshot
   // or delta has `last_chunk`. Requires: synced.
   bool Next(const std::vector<v1::ResourceKey>& keys, Cursor& cursor,
             v1::WatchResponse* response) const;
@@ -114,7 +115,8 @@ class RegistryStore {
   void ForgetTombstones() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The cursor has not passed them yet.
   bool ProblemsPend(const Cursor& cursor) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  bool IsOvertaken(const Cursor& cursor) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool IsExpired(const std::vector<v1::ResourceKey>& keys, const Cursor& cursor) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // False: the chunk is full, and the slot not in it.
   bool AddTo(Chunk& chunk, const v1::ResourceKey& key, const Slot& slot, const Cursor& cursor) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);

@@ -61,7 +61,7 @@ class Watcher {
     cursor_ = store_.Resume(store_.epoch(), version_);
     in_snapshot_ = false;
   }
-  bool overtaken() const { return cursor_.overtaken; }
+  bool expired() const { return cursor_.expired; }
   void Forget() { messages_ = entries_ = removals_ = 0; }
 
   std::map<std::string, int64_t> agents_;
@@ -211,7 +211,7 @@ TEST(RegistryStoreTest, TombstonesAreBoundedAndWhoMissedOneGetsEverything) {
 }
 
 // It would keep what was removed for ever.
-TEST(RegistryStoreTest, AWatcherThatMissedAForgottenRemovalIsOvertaken) {
+TEST(RegistryStoreTest, AWatcherThatMissedAForgottenRemovalExpires) {
   RegistryStore store({.max_chunk_bytes = 2000, .max_tombstones = 10});
   for (int i = 0; i < 30; ++i) store.Put(Entry(absl::StrCat("agent-", i), 1, 500));
   Watcher behind(store);
@@ -221,19 +221,47 @@ TEST(RegistryStoreTest, AWatcherThatMissedAForgottenRemovalIsOvertaken) {
   ASSERT_TRUE(within_snapshot.ReadOne());
   for (int i = 0; i < 10; ++i) store.Remove(AgentKey("default", absl::StrCat("agent-", i)));
   ASSERT_TRUE(behind.ReadOne());
-  ASSERT_FALSE(behind.overtaken());
+  ASSERT_FALSE(behind.expired());
   for (int i = 10; i < 29; ++i) store.Remove(AgentKey("default", absl::StrCat("agent-", i)));
 
   for (Watcher* watcher : {&behind, &within_snapshot}) {
     EXPECT_FALSE(watcher->ReadOne());
-    EXPECT_TRUE(watcher->overtaken());
+    EXPECT_TRUE(watcher->expired());
     watcher->Reconnect();
   }
   for (Watcher* watcher : {&behind, &within_snapshot, &before_snapshot}) {
     watcher->Read();
-    EXPECT_FALSE(watcher->overtaken());
+    EXPECT_FALSE(watcher->expired());
     EXPECT_THAT(watcher->agents_, ElementsAre(testing::Pair("agent-29", 1)));
   }
+}
+
+TEST(RegistryStoreTest, AWatcherOfKeysThatAreThereMissesNothingOfOthers) {
+  RegistryStore store({.max_tombstones = 10});
+  store.Put(Entry("mine"));
+  Watcher watcher(store, {AgentKey("default", "mine")});
+  watcher.Read();
+  for (int i = 0; i < 30; ++i) {
+    store.Put(Entry(absl::StrCat("agent-", i)));
+    store.Remove(AgentKey("default", absl::StrCat("agent-", i)));
+  }
+  store.Put(Entry("mine", 2));
+  watcher.Forget();
+  watcher.Read();
+  EXPECT_FALSE(watcher.expired());
+  EXPECT_EQ(watcher.entries_, 1);
+  EXPECT_THAT(watcher.agents_, ElementsAre(testing::Pair("mine", 2)));
+}
+
+TEST(RegistryStoreTest, ASnapshotThatWaitedForItsStartMissesNothing) {
+  RegistryStore store({.max_chunk_bytes = 2000, .max_tombstones = 10});
+  for (int i = 0; i < 30; ++i) store.Put(Entry(absl::StrCat("agent-", i), 1, 500));
+  Watcher watcher(store);
+  for (int i = 0; i < 20; ++i) store.Remove(AgentKey("default", absl::StrCat("agent-", i)));
+  watcher.Read();
+  EXPECT_FALSE(watcher.expired());
+  EXPECT_GT(watcher.messages_, 1);
+  EXPECT_EQ(watcher.agents_.size(), 10u);
 }
 
 TEST(RegistryStoreTest, ANewLeaderIsToldAtOnce) {

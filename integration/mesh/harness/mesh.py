@@ -132,6 +132,10 @@ class Mesh:
             for gateway in [g for g in self.components if g.startswith("gateway")]:
                 eventually(lambda: self.route(name, namespace, gateway) is not None, 5 * SLOW,
                            f"{gateway} knows {namespace}/{name}")
+            if "control_plane" in self.components:
+                eventually(lambda: http.call(self.address("control_plane", "http"),
+                                             target=f"/v1/agents/{namespace}/{name}").status == 200,
+                           5 * SLOW, f"the control plane knows {namespace}/{name}")
 
     # Questions.
 
