@@ -26,6 +26,7 @@ PROGRAMS = Path(os.environ["KRYPTON_BINARY_DIR"]).parent / "bench"
 UPSTREAM, LOAD = PROGRAMS / "bench-upstream", PROGRAMS / "bench-load"
 # Slots of so many seconds, half of them with a scrape: fifty times as often as is usual.
 SLOTS, SLOT = (200, 0.15) if not DEBUG else (24, 4)
+EDGE = 4 if not DEBUG else 2  # Slots at the beginning and at the end, which the load does not fill.
 RATE = 1600 if not DEBUG else 100  # Calls a second.
 # As Prometheus 3 asks.
 HEADERS = {"accept": "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2",
@@ -113,8 +114,8 @@ def calls_by_slot(mesh, file, in_slot):
     for line in file.read_text().splitlines():
         began, took = map(int, line.split())
         times[bisect.bisect(begins, began) - 1].append(took)
-    # Of the first and the last the load did not fill all.
-    return {number: each for number, each in enumerate(times) if 4 <= number < SLOTS - 4 and number not in left_out}
+    return {number: each for number, each in enumerate(times)
+            if EDGE <= number < SLOTS - EDGE and number not in left_out}
 
 
 def p99(times):
@@ -138,7 +139,7 @@ def test_traffic_does_not_notice_a_scrape(mesh, tmp_path):
     slots = calls_by_slot(mesh, tmp_path / "calls", lambda number: fetch(address) if number in scraped else None)
     without = [p99(times) for number, times in slots.items() if number not in scraped]
     beside = [p99(times) for number, times in slots.items() if number in scraped]
-    assert min(len(without), len(beside)) >= 0.85 * SLOTS / 2, f"slots: {len(without)} without, {len(beside)} with"
+    assert min(len(without), len(beside)) >= 0.8 * (SLOTS / 2 - EDGE), f"slots: {len(without)} without, {len(beside)} with"
     chance = greater_by_chance(beside, [1.1 * each for each in without])
     figures = {"without": statistics.median(without), "beside": statistics.median(beside), "chance": chance}
     print(json.dumps(figures))
