@@ -171,7 +171,8 @@ TEST_F(ServiceTest, BeforeTheRegistryWasReadAllIsUnavailable) {
 
 // What is looked up before that is not there.
 TEST_F(ServiceTest, WhatTheFirstSnapshotBringsIsFoundByACallThatCameBeforeIt) {
-  when_asked_ = [this] { Apply(Added({AgentEntry("default", "late")})); };
+  std::atomic<int> asked = 0;
+  when_asked_ = [&] { Apply(Added({AgentEntry("default", asked++ == 0 ? "late" : "later")})); };
   grpc::ClientContext explain_context;
   v1::ExplainAgentRequest explain;
   explain.set_namespace_("default");
@@ -181,7 +182,6 @@ TEST_F(ServiceTest, WhatTheFirstSnapshotBringsIsFoundByACallThatCameBeforeIt) {
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(explained.agent().metadata().name(), "late");
 
-  when_asked_ = [this] { Apply(Added({AgentEntry("default", "later")})); };
   grpc::ClientContext logs_context;
   v1::ReadAgentLogsRequest logs;
   logs.set_namespace_("default");

@@ -174,15 +174,16 @@ TEST_F(LoadServiceTest, ACancelledStreamEnds) {
   EXPECT_TRUE(recorder_.WaitEnded(1));
 }
 
-// Answers on a thread of its own, when the test says so.
+// Answers on threads of its own, when the test says so.
 class Gatekeeper : public ReporterAuthenticator {
  public:
   ~Gatekeeper() override {
-    if (thread_.joinable()) thread_.join();
+    for (std::thread& thread : threads_) thread.join();
   }
   void Authenticate(ReporterClaim claim, Done done) override {
-    if (thread_.joinable()) thread_.join();
-    thread_ = std::thread([this, claim = std::move(claim), done = std::move(done)] {
+    // An answer may begin the next question before this one has returned.
+    std::lock_guard threads_lock(threads_mutex_);
+    threads_.emplace_back([this, claim = std::move(claim), done = std::move(done)] {
       std::unique_lock lock(mutex_);
       claims.push_back(claim);
       asked_.notify_all();
@@ -209,7 +210,8 @@ class Gatekeeper : public ReporterAuthenticator {
   std::condition_variable asked_;
   std::condition_variable let_go_;
   std::optional<absl::Status> answer_;
-  std::thread thread_;
+  std::mutex threads_mutex_;
+  std::vector<std::thread> threads_;
 };
 
 class ProvenLoadServiceTest : public testing::Test {
