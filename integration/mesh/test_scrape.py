@@ -98,6 +98,7 @@ def calls_by_slot(mesh, file, in_slot):
             in_slot(len(begins) - 1)
             left = begins[0] / 1e9 + len(begins) * SLOT - time.monotonic()
             if left <= 0:
+                assert left > -SLOT, f"a scrape took longer than {2 * SLOT} s"
                 left_out |= {len(begins) - 1, len(begins)}
                 continue
             try:
